@@ -1,0 +1,122 @@
+/**
+ * The one error class and its codes. Raised low, where the facts are; worded for an operator;
+ * printed once, in cli.ts. Decide on `code`, never on the text of a message.
+ */
+
+/** Why something failed. A code once released keeps its meaning; exit-codes.ts maps each to a status. */
+export type ErrorCode =
+  /** the command line is wrong */
+  | 'USAGE'
+  /** there is no such lightningd */
+  | 'NOT_FOUND'
+  /** lightningd is there but cannot be executed */
+  | 'NOT_EXECUTABLE'
+  /** what was named is no Core Lightning installation, or not all of one */
+  | 'NOT_AN_INSTALLATION'
+  /** a file of the installation cannot be taken: dangling link, FIFO, name that is not UTF-8 */
+  | 'BAD_SOURCE'
+  /** an installation, archive or file of the operator's that cannot be read */
+  | 'UNREADABLE'
+  /** a configuration file of lightningd's that cannot be read */
+  | 'CONFIG'
+  /** the store is not ours to use: a link, a file, another user's, or it holds what we did not make */
+  | 'STORE_REFUSED'
+  /** root would leave files in another user's lightning-dir */
+  | 'WRONG_USER'
+  /** the store cannot hold programs, and no fallback may or can be used */
+  | 'NOEXEC'
+  /** the installation is in the middle of an upgrade, and stayed so */
+  | 'GATE'
+  /** a placement that was asked for by name is not possible here */
+  | 'PLACEMENT'
+  /** a manifest, record or proof that breaks the format */
+  | 'MANIFEST_INVALID'
+  /** the root is not the one expected */
+  | 'ROOT_MISMATCH'
+  /** there is no snapshot where one was looked for */
+  | 'NO_SNAPSHOT'
+  /** an archive that breaks the rules or the limits */
+  | 'ARCHIVE'
+  /** this kernel, Node or machine lacks what is needed */
+  | 'UNSUPPORTED'
+  /** a system call failed */
+  | 'SYSTEM';
+
+/** Facts beside the message. */
+export interface ErrorFacts {
+  /** the path concerned, as the operator would type it */
+  readonly path?: string | undefined;
+  /** the system call, as in its man page: `link`, `rename` */
+  readonly syscall?: string | undefined;
+  /** the errno's name: `EXDEV` */
+  readonly errno?: string | undefined;
+  /** what to do about it, one line each */
+  readonly hint?: string | readonly string[] | undefined;
+  readonly cause?: unknown;
+}
+
+/** Every failure that holdfast knows how to word. Anything else that is thrown is a bug of ours. */
+export class HoldfastError extends Error {
+  override readonly name = 'HoldfastError';
+  readonly code: ErrorCode;
+  readonly path: string | undefined;
+  readonly syscall: string | undefined;
+  readonly errno: string | undefined;
+  readonly hints: readonly string[];
+
+  constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.code = code;
+    this.path = facts.path;
+    this.syscall = facts.syscall;
+    this.errno = facts.errno;
+    this.hints = facts.hint === undefined ? [] : typeof facts.hint === 'string' ? [facts.hint] : facts.hint;
+  }
+}
+
+/** The errno name (`ENOENT`) of an error thrown by Node or by src/linux, or undefined. */
+export function errnoOf(error: unknown): string | undefined {
+  if (error instanceof HoldfastError) return error.errno;
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
+}
+
+/**
+ * Words a failed system call: `cannot <what> '<path>': <the errno's words> (<errno>, <syscall>)`.
+ * An error of ours passes through as it is; one without an errno is wrapped all the same.
+ */
+export function systemError(
+  what: string,
+  path: string,
+  error: unknown,
+  facts: ErrorFacts = {},
+): HoldfastError {
+  if (error instanceof HoldfastError) return error;
+  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  const errno = errnoOf(error);
+  const words = errno === undefined ? message : errnoWords(message, errno);
+  const call = syscall === undefined ? '' : `, ${syscall}`;
+  return new HoldfastError(
+    'SYSTEM',
+    `cannot ${what} ${quote(path)}: ${words} (${code ?? 'no errno'}${call})`,
+    {
+      path,
+      syscall,
+      errno,
+      cause: error,
+      ...facts,
+    },
+  );
+}
+
+/** A path for a message: in single quotes, control bytes and backslashes escaped as JSON does. */
+export function quote(path: string): string {
+  return `'${JSON.stringify(path).slice(1, -1).replaceAll('\\"', '"')}'`;
+}
+
+/** Node words an errno as `ENOENT: no such file or directory, open 'x'`: the middle is strerror's. */
+function errnoWords(message: string, errno: string): string {
+  return message.startsWith(`${errno}: `)
+    ? (message.slice(errno.length + 2).split(', ')[0] ?? message)
+    : message;
+}

@@ -1,0 +1,81 @@
+/**
+ * The C library through koffi. The only file that loads koffi, and only when a binding is first asked for:
+ * loading costs 6 to 13 ms (measured), and most commands need none.
+ */
+import { createRequire } from 'node:module';
+import { getSystemErrorName } from 'node:util';
+import { HoldfastError } from '../errors.ts';
+
+/** A bound C function: numbers, bigints, strings, buffers in; a number (or what the prototype says) out. */
+export type CFunction = (...args: unknown[]) => number;
+
+interface Koffi {
+  load(path: null): { func(prototype: string): CFunction };
+  errno(value?: number): number;
+}
+
+let koffi: Koffi | undefined;
+const bound = new Map<string, CFunction>();
+
+/**
+ * The function of libc with this C prototype, in koffi's syntax: `int flock(int fd, int operation)`.
+ * @throws HoldfastError `UNSUPPORTED` where koffi has no binary for this machine.
+ */
+export function libc(prototype: string): CFunction {
+  const known = bound.get(prototype);
+  if (known !== undefined) return known;
+  const func = loadKoffi().load(null).func(prototype);
+  bound.set(prototype, func);
+  return func;
+}
+
+/** What a failed call throws: errno's name as `code`, like Node's own errors, so that one errnoOf reads both. */
+export class SyscallError extends Error {
+  override readonly name = 'SyscallError';
+  readonly code: string;
+  readonly syscall: string;
+
+  constructor(syscall: string, errno: number) {
+    const code = errnoName(errno);
+    super(`${code}: ${syscall} failed`);
+    this.code = code;
+    this.syscall = syscall;
+  }
+}
+
+/** Calls a function that answers -1 on failure; EINTR is tried again. @throws SyscallError */
+export function call(prototype: string, ...args: unknown[]): number {
+  const func = libc(prototype);
+  for (;;) {
+    const result = func(...args);
+    if (result !== -1) return result;
+    const errno = loadKoffi().errno();
+    if (errnoName(errno) !== 'EINTR') throw new SyscallError(nameOf(prototype), errno);
+  }
+}
+
+/** `int flock(int fd, int operation)` → `flock`. */
+function nameOf(prototype: string): string {
+  return /(\w+)\s*\(/.exec(prototype)?.[1] ?? prototype;
+}
+
+function errnoName(errno: number): string {
+  try {
+    return getSystemErrorName(-errno);
+  } catch {
+    return `E${errno}`; // an errno that libuv has no name for
+  }
+}
+
+function loadKoffi(): Koffi {
+  if (koffi !== undefined) return koffi;
+  try {
+    koffi = createRequire(import.meta.url)('koffi') as Koffi;
+  } catch (cause) {
+    throw new HoldfastError('UNSUPPORTED', 'cannot load koffi, the binding to the C library', {
+      cause,
+      hint: `koffi has binaries for linux on x64, arm64, arm, ia32, riscv64, ppc64 and loong64; this is ${process.arch}. Reinstall holdfast with its optional dependencies`,
+    });
+  }
+  return koffi;
+}
