@@ -1,0 +1,29 @@
+/**
+ * vitest's global setup: builds dist/ once for the tests that start bin/holdfast, and compiles the C stand-ins.
+ * A build that fails is said, not thrown: most tests read src/ directly. dist/ is then missing (the build script
+ * removes it first), so that no test can pass on yesterday's bundle.
+ */
+import { spawnSync } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+const top = join(import.meta.dirname, '..');
+
+/** Called by vitest before any test file is loaded. */
+export default function setup(): void {
+  if (isFresh()) return;
+  const build = spawnSync('npm', ['run', '--silent', 'build'], { cwd: top, encoding: 'utf8' });
+  if (build.status !== 0) {
+    console.error(`test/setup.ts: npm run build failed:\n${build.stdout ?? ''}${build.stderr ?? ''}`);
+  }
+}
+
+/** Whether the bundle is younger than all that goes into it. */
+function isFresh(): boolean {
+  const sources = readdirSync(join(top, 'src'), { recursive: true, encoding: 'utf8' }).map(name =>
+    join('src', name),
+  );
+  const inputs = [...sources, 'package.json', 'package-lock.json', 'rolldown.config.js'];
+  const built = statSync(join(top, 'dist/cli.cjs'), { throwIfNoEntry: false });
+  return built !== undefined && inputs.every(name => statSync(join(top, name)).mtimeMs <= built.mtimeMs);
+}
