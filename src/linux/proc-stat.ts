@@ -1,0 +1,107 @@
+/**
+ * Parsers for /proc/PID/stat, /proc/PID/status and /proc/stat (proc_pid_stat(5), proc_pid_status(5), proc_stat(5)).
+ * Pure. A text that is cut short or malformed gives undefined: the process went away while it was read.
+ */
+
+/** What /proc/PID/stat says of a process. */
+export interface ProcStat {
+  readonly pid: number;
+  /** Name of the file it executes, cut to 15 bytes; the process may change it to any bytes (prctl(2) PR_SET_NAME). */
+  readonly comm: string;
+  /** One letter: R, S, D, Z, T, t, X, I … */
+  readonly state: string;
+  readonly ppid: number;
+  /** PF_KTHREAD: a thread of the kernel's, which executes no file. */
+  readonly kernelThread: boolean;
+  readonly threads: number;
+  /** Start time after boot in clock ticks: with the PID it names a process for as long as the machine runs. */
+  readonly startTicks: bigint;
+}
+
+/** Ticks of /proc/PID/stat: USER_HZ, 100 on every architecture that Node runs on (time(7)). */
+export const TICKS_PER_SECOND = 100;
+
+const PF_KTHREAD = 0x00200000;
+
+/** Reads /proc/PID/stat. `comm` may hold spaces, newlines and parentheses: it ends with the *last* `)`. */
+export function parseStat(text: string): ProcStat | undefined {
+  const open = text.indexOf(' (');
+  const close = text.lastIndexOf(') ');
+  if (open < 0 || close < open + 2) return undefined;
+  const fields = text
+    .slice(close + 2)
+    .trimEnd()
+    .split(' '); // fields[0] is the third field, state
+  const pid = number(text.slice(0, open));
+  const state = fields[0] ?? '';
+  const ppid = number(fields[1]);
+  const flags = number(fields[6]);
+  const threads = number(fields[17]);
+  const start = fields[19] ?? '';
+  if (pid === undefined || ppid === undefined || flags === undefined || threads === undefined)
+    return undefined;
+  if (!/^[A-Za-z]$/.test(state) || !/^\d+$/.test(start)) return undefined;
+  return {
+    pid,
+    comm: text.slice(open + 2, close),
+    state,
+    ppid,
+    kernelThread: Math.floor(flags / PF_KTHREAD) % 2 === 1,
+    threads,
+    startTicks: BigInt(start),
+  };
+}
+
+/** What /proc/PID/status says that stat does not. */
+export interface ProcStatus {
+  readonly realUid: number;
+  readonly effectiveUid: number;
+  /** The PIDs of the process, ours first, then those in each PID namespace below (Linux 4.1); empty where unknown. */
+  readonly nsPids: readonly number[];
+  /** Effective capabilities, as bits (capabilities(7)). */
+  readonly capEff: bigint;
+}
+
+/** Reads /proc/PID/status. The kernel escapes newlines in `Name:`, so that lines can be trusted. */
+export function parseStatus(text: string): ProcStatus | undefined {
+  const uids = valuesOf(text, 'Uid').map(number);
+  const [realUid, effectiveUid] = uids;
+  if (realUid === undefined || effectiveUid === undefined) return undefined;
+  const nsPids = valuesOf(text, 'NSpid').map(number);
+  const cap = valuesOf(text, 'CapEff')[0] ?? '';
+  return {
+    realUid,
+    effectiveUid,
+    nsPids: nsPids.every(pid => pid !== undefined) ? nsPids : [],
+    capEff: /^[0-9a-f]+$/.test(cap) ? BigInt(`0x${cap}`) : 0n,
+  };
+}
+
+/** Seconds since the epoch at which the machine booted: `btime` of /proc/stat. */
+export function parseBootTime(text: string): number | undefined {
+  return number(/^btime (\d+)$/m.exec(text)?.[1]);
+}
+
+/** Splits /proc/PID/cmdline: each argument ends with NUL. A process may have overwritten it with anything. */
+export function parseCmdline(bytes: Buffer): Buffer[] {
+  const args: Buffer[] = [];
+  for (let from = 0; from < bytes.length; ) {
+    const nul = bytes.indexOf(0, from);
+    const to = nul < 0 ? bytes.length : nul;
+    args.push(bytes.subarray(from, to));
+    from = to + 1;
+  }
+  return args;
+}
+
+function valuesOf(text: string, name: string): string[] {
+  const line = new RegExp(`^${name}:(.*)$`, 'm').exec(text)?.[1];
+  return line === undefined ? [] : line.trim().split(/\s+/);
+}
+
+/** A non-negative decimal integer that JavaScript holds exactly, or undefined. */
+function number(text: string | undefined): number | undefined {
+  if (text === undefined || !/^\d+$/.test(text)) return undefined;
+  const value = Number(text);
+  return Number.isSafeInteger(value) ? value : undefined;
+}
