@@ -50,6 +50,8 @@ export interface ErrorFacts {
   readonly syscall?: string | undefined;
   /** the errno's name: `EXDEV` */
   readonly errno?: string | undefined;
+  /** more of the facts, a line each: a table of who says what */
+  readonly details?: readonly string[] | undefined;
   /** what to do about it, one line each */
   readonly hint?: string | readonly string[] | undefined;
   readonly cause?: unknown;
@@ -62,6 +64,7 @@ export class HoldfastError extends Error {
   readonly path: string | undefined;
   readonly syscall: string | undefined;
   readonly errno: string | undefined;
+  readonly details: readonly string[];
   readonly hints: readonly string[];
 
   constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
@@ -70,6 +73,7 @@ export class HoldfastError extends Error {
     this.path = facts.path;
     this.syscall = facts.syscall;
     this.errno = facts.errno;
+    this.details = facts.details ?? [];
     this.hints = facts.hint === undefined ? [] : typeof facts.hint === 'string' ? [facts.hint] : facts.hint;
   }
 }
