@@ -6,11 +6,15 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { compile } from '../fixtures/stand-in/make-c.js';
 
 const top = join(import.meta.dirname, '..');
 
 /** Called by vitest before any test file is loaded. */
 export default function setup(): void {
+  const compiled = compile();
+  if ('reason' in compiled)
+    console.error(`test/setup.ts: no C stand-in, its tests are skipped: ${compiled.reason}`);
   if (isFresh()) return;
   const build = spawnSync('npm', ['run', '--silent', 'build'], { cwd: top, encoding: 'utf8' });
   if (build.status !== 0) {
