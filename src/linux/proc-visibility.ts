@@ -17,8 +17,8 @@ export interface VisibilityLimit {
 export interface ProcMountOptions {
   /** 0 off; 1 noaccess: others' directories cannot be entered; 2 invisible; 4 ptraceable. */
   readonly hidepid: 0 | 1 | 2 | 4;
-  /** Members of this group are exempt from 1 and 2. */
-  readonly gid: number | undefined;
+  /** Members of this group are exempt from 1 and 2: root's, if the mount names none (fs/proc/base.c, has_pid_permissions). */
+  readonly gid: number;
   /** `subset=pid`: /proc/locks, /proc/stat and the like are not there. */
   readonly subset: boolean;
 }
@@ -51,7 +51,7 @@ export function parseProcMount(mounts: string, mountPoint = '/proc'): ProcMountO
   const gid = values.get('gid');
   return {
     hidepid,
-    gid: gid !== undefined && /^\d+$/.test(gid) ? Number(gid) : undefined,
+    gid: gid !== undefined && /^\d+$/.test(gid) ? Number(gid) : 0,
     subset: values.get('subset') === 'pid',
   };
 }
@@ -94,7 +94,7 @@ function hidepidLimit(proc: string): VisibilityLimit | undefined {
   }
   if (options.hidepid === 0 || (capEff & CAP_SYS_PTRACE) !== 0n) return undefined;
   const groups = [...(process.getgroups?.() ?? []), process.getegid?.()];
-  if (options.hidepid !== 4 && options.gid !== undefined && groups.includes(options.gid)) return undefined;
+  if (options.hidepid !== 4 && groups.includes(options.gid)) return undefined;
   const what = options.hidepid === 1 ? "closes other users' processes" : "hides other users' processes";
   return { kind: 'hidepid', reason: `${proc} is mounted with hidepid=${options.hidepid}, which ${what}` };
 }

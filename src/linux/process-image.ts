@@ -40,9 +40,10 @@ export function inodeKey(file: { readonly dev: bigint; readonly ino: bigint }): 
  */
 export function readExe(directory: string): Exe | undefined {
   try {
-    const stat = statOfImage(directory);
-    if (stat === undefined) return undefined;
-    return { kind: 'file', dev: stat.dev, ino: stat.ino, ...placeOf(`${directory}/exe`, stat) };
+    const image = findImage(directory);
+    if (image === undefined) return undefined;
+    const { link, stat } = image;
+    return { kind: 'file', dev: stat.dev, ino: stat.ino, ...placeOf(link, stat) };
   } catch (error) {
     if (isGone(error) || !exists(directory)) return undefined;
     return { kind: 'unreadable', errno: errnoOf(error) ?? 'EACCES' };
@@ -63,7 +64,7 @@ export interface OpenImage {
 export function openImage(pid: number, proc = '/proc'): OpenImage {
   const path = `${proc}/${pid}/exe`;
   try {
-    const fd = openSync(path, constants.O_RDONLY);
+    const fd = openSync(findImage(`${proc}/${pid}`)?.link ?? path, constants.O_RDONLY);
     try {
       return { fd, stat: fstatSync(fd, { bigint: true }) };
     } catch (error) {
@@ -97,26 +98,33 @@ export function isGone(error: unknown): boolean {
   return errno === 'ENOENT' || errno === 'ESRCH';
 }
 
+/** The link that leads to an executed file, and what it leads to. */
+export interface ImageLink {
+  readonly link: string;
+  readonly stat: BigIntStats;
+}
+
 /**
- * stat of the file that a process executes (`directory` is /proc/PID), or undefined where there is none. A process whose first thread has ended (pthread_exit(3) in main) looks like a zombie
- * and has no exe of its own, while its other threads run: they are asked then.
+ * The file that a process executes (`directory` is /proc/PID), or undefined where there is none. A process whose first
+ * thread has ended (pthread_exit(3) in main) looks like a zombie and has no exe of its own, while its other threads
+ * run: they are asked then.
+ * @throws EACCES where it may not be looked into, or has just ended; ENOENT, ESRCH where it is gone
  */
-export function statOfImage(directory: string): BigIntStats | undefined {
-  const stat = statSync(`${directory}/exe`, { bigint: true, throwIfNoEntry: false });
-  if (stat !== undefined) return stat;
-  let tasks: string[];
-  try {
-    tasks = readdirSync(`${directory}/task`);
-  } catch (error) {
-    if (isGone(error)) return undefined;
-    throw error;
-  }
+export function findImage(directory: string): ImageLink | undefined {
+  const found = follow(`${directory}/exe`);
+  if (found !== undefined) return found;
+  const tasks = readdirSync(`${directory}/task`);
   if (tasks.length < 2) return undefined;
   for (const task of tasks) {
-    const found = statSync(`${directory}/task/${task}/exe`, { bigint: true, throwIfNoEntry: false });
-    if (found !== undefined) return found;
+    const other = follow(`${directory}/task/${task}/exe`);
+    if (other !== undefined) return other;
   }
   return undefined;
+}
+
+function follow(link: string): ImageLink | undefined {
+  const stat = statSync(link, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? undefined : { link, stat };
 }
 
 const DELETED = ' (deleted)';

@@ -7,7 +7,7 @@ import { readFileSync, readlinkSync, statSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
 import { parseBootTime, parseCmdline, parseStat, parseStatus, TICKS_PER_SECOND } from './proc-stat.ts';
 import { type VisibilityLimit, visibilityLimits } from './proc-visibility.ts';
-import { type Exe, inodeKey, isGone, processIds, readExe, statOfImage } from './process-image.ts';
+import { type Exe, findImage, inodeKey, isGone, processIds, readExe } from './process-image.ts';
 
 /** A running process. */
 export interface Process {
@@ -82,8 +82,8 @@ export function executingInodes(proc = '/proc'): ReadonlySet<string> {
   try {
     for (const pid of processIds(proc)) {
       try {
-        const stat = statOfImage(`${proc}/${pid}`);
-        if (stat !== undefined) inodes.add(inodeKey(stat));
+        const image = findImage(`${proc}/${pid}`);
+        if (image !== undefined) inodes.add(inodeKey(image.stat));
       } catch (error) {
         if (errnoOf(error) === undefined) throw error; // else: gone, or not ours to look into
       }

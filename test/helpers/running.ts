@@ -1,0 +1,97 @@
+/**
+ * Real processes for tests: started, waited for by condition, and ended by PID when the test is over. Never ends a
+ * process that it did not start.
+ */
+import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** What a test started and made; `end` in afterEach. */
+export class Running {
+  readonly #children: ChildProcess[] = [];
+  readonly #directories: string[] = [];
+
+  /** Starts a program in a process group of its own; resolves once the kernel has executed it. */
+  async start(
+    file: string,
+    args: readonly string[] = [],
+    options: SpawnOptions = {},
+  ): Promise<ChildProcess & { pid: number }> {
+    const child = spawn(file, args, { stdio: 'ignore', detached: true, ...options });
+    this.#children.push(child);
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', reject);
+    });
+    return child as ChildProcess & { pid: number };
+  }
+
+  /** A directory that every user may enter. */
+  directory(): string {
+    const path = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
+    chmodSync(path, 0o755);
+    this.#directories.push(path);
+    return path;
+  }
+
+  async end(): Promise<void> {
+    for (const child of this.#children) {
+      if (child.pid === undefined) continue;
+      try {
+        process.kill(-child.pid, 'SIGKILL'); // its group: the children too, which we started through it
+      } catch {
+        // ended by itself
+      }
+      await until('a process to end', () => child.exitCode !== null || child.signalCode !== null);
+    }
+    for (const path of this.#directories) rmSync(path, { recursive: true, force: true });
+    this.#children.length = 0;
+    this.#directories.length = 0;
+  }
+}
+
+/** Polls until `condition` is neither false nor undefined, and gives it back; fails after ten seconds. */
+export async function until<T>(what: string, condition: () => T | false | undefined): Promise<T> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const value = condition();
+    if (value !== false && value !== undefined) return value;
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await new Promise(resolve => setTimeout(resolve, 5));
+  }
+}
+
+/** A copy of /bin/sleep under another name: a real ELF program that does nothing. */
+export function copyOfSleep(path: string): string {
+  copyFileSync('/bin/sleep', path);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+/** Writes an executable script. */
+export function script(path: string, text: string): string {
+  writeFileSync(path, text, { mode: 0o755 });
+  chmodSync(path, 0o755);
+  return path;
+}
+
+/** Whether a command line works here: for tests that need root, python3 or namespaces. */
+export function works(file: string, ...args: string[]): boolean {
+  return spawnSync(file, args, { stdio: 'ignore', timeout: 20_000 }).status === 0;
+}
+
+/** Runs `work`, which must not be asynchronous, with another effective uid and gid. Needs root. */
+export function asUser<T>(uid: number, work: () => T): T {
+  const groups = process.getgroups!();
+  process.setgroups!([]);
+  process.setegid!(uid);
+  process.seteuid!(uid);
+  try {
+    return work();
+  } finally {
+    process.seteuid!(0);
+    process.setegid!(0);
+    process.setgroups!(groups);
+  }
+}
