@@ -1,0 +1,110 @@
+/**
+ * The command line: argv in, text and exit status out. The only file that reads argv, prints and exits.
+ *
+ * Manners: results on stdout, all else on stderr behind `holdfast: `, lower case, no full stop, then `hint: ` lines
+ * with what to type. --json puts one object on stdout and nothing else there. Colour and progress only on a terminal.
+ * Written with write(2) on the descriptors themselves: Node's streams would change their flags, and the program that
+ * we become inherits those.
+ */
+import { readFileSync, writeSync } from 'node:fs';
+import type { Outcome } from './cli/outcome.ts';
+import { surroundingsOf } from './cli/surroundings.ts';
+import { type Request, readWords } from './cli/words.ts';
+import { errnoOf, HoldfastError } from './errors.ts';
+import { EXIT, exitStatus } from './exit-codes.ts';
+import { type Inherited, parseInherited } from './launch/inherited.ts';
+
+/** The caller's standard output and error. */
+const STDOUT = 1;
+const STDERR = 2;
+
+void main();
+
+async function main(): Promise<void> {
+  let command = '';
+  let json = false;
+  try {
+    const inherited = parseInherited(readFileSync('/proc/self/cmdline'));
+    command = inherited.invokedAs === 'lightningd' ? 'run' : (inherited.words[0]?.toString() ?? '');
+    json = command !== 'run' && inherited.words.some(word => word.equals(Buffer.from('--json')));
+    const outcome = await perform(readWords(inherited.words, inherited.invokedAs), inherited);
+    write(STDOUT, json ? `${JSON.stringify(outcome.json)}\n` : outcome.text);
+    process.exit(outcome.status);
+  } catch (error) {
+    process.exit(fail(command, json, error));
+  }
+}
+
+async function perform(request: Request, inherited: Inherited): Promise<Outcome> {
+  if (request.kind === 'help') {
+    const { helpText } = await import('./cli/help.ts');
+    return say(helpText(request.command, version()));
+  }
+  if (request.kind === 'version') return say(`holdfast ${version()}\n`);
+  const surroundings = surroundingsOf(inherited, request.options, message =>
+    write(STDERR, `holdfast: ${message}\n`),
+  );
+  switch (request.command) {
+    case 'run':
+      return (await import('./cli/run.ts')).run(request, surroundings);
+    case 'snapshot':
+      return (await import('./cli/snapshot.ts')).snapshot(request, surroundings);
+    case 'root':
+      return (await import('./cli/root.ts')).root(request, surroundings);
+    default:
+      throw new HoldfastError('UNSUPPORTED', `${request.command} is not there yet`);
+  }
+}
+
+function say(text: string): Outcome {
+  return { status: EXIT.ok, text, json: undefined };
+}
+
+/** Words an error, and says with which status to end. What is no error of ours is a bug: said so, in one line. */
+function fail(command: string, json: boolean, error: unknown): number {
+  const known =
+    error instanceof HoldfastError
+      ? error
+      : new HoldfastError(
+          'SYSTEM',
+          `unexpected failure: ${error instanceof Error ? error.message : String(error)}`,
+          {
+            hint: 'this is a defect of holdfast: please report it, with the command line and HOLDFAST_DEBUG=1',
+          },
+        );
+  const lines = [
+    known.message,
+    ...known.details.map(line => `  ${line}`),
+    ...known.hints.map(hint => `hint: ${hint}`),
+  ];
+  if (json) {
+    const { code, message, path } = known;
+    write(
+      STDOUT,
+      `${JSON.stringify({ error: path === undefined ? { code, message } : { code, message, path } })}\n`,
+    );
+  }
+  write(STDERR, lines.map(line => `holdfast: ${line}\n`).join(''));
+  if (process.env.HOLDFAST_DEBUG === '1' && error instanceof Error) write(STDERR, `${error.stack}\n`);
+  return exitStatus(command, known.code);
+}
+
+/** Writes all of it, waiting where a non-blocking pipe is full; a reader that is gone is no failure of ours. */
+function write(fd: number, text: string): void {
+  let rest = Buffer.from(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(fd, rest));
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === 'EAGAIN') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+      else if (errno === 'EPIPE' || errno === 'EBADF' || errno === 'EIO') return;
+      else if (errno !== 'EINTR') throw error;
+    }
+  }
+}
+
+/** holdfast's own version; the build puts it here. */
+function version(): string {
+  return __VERSION__;
+}

@@ -1,0 +1,134 @@
+/**
+ * The commands and options of holdfast, in one table: what the word reader accepts, what --help shows, and the
+ * types of what a command gets, all come from here. Pure.
+ */
+import { METHODS } from '../snapshot/place.ts';
+
+interface OptionSpec {
+  /** what stands behind the `=` in the help; a flag has none */
+  readonly value?: string;
+  readonly help: string;
+}
+
+/** Every option, by name. An option with a value takes it behind `=`; a flag takes none. */
+export const OPTIONS = {
+  json: { help: 'one JSON object on stdout, for machines' },
+  'snapshot-dir': { value: 'DIR', help: 'the store, instead of <lightning-dir>/subdaemons' },
+  method: { value: METHODS.join('|'), help: 'force one placement; it fails where it cannot (default: auto)' },
+  'no-fallback': { help: 'fail where the store is noexec, instead of using another directory' },
+  'no-gate': { help: 'skip the version checks (a mixed installation is then taken as it is)' },
+  settle: { value: 'SECONDS', help: 'how long to wait for an upgrade to finish (default: 30)' },
+  'expect-root': { value: 'HEX', help: 'refuse any other root' },
+  'lightning-dir': { value: 'DIR', help: "the node's directory (default: ~/.lightning)" },
+  network: { value: 'NAME', help: 'the network (default: bitcoin)' },
+  conf: { value: 'FILE', help: "lightningd's configuration file" },
+  running: { help: 'also hash what the processes of the nodes execute' },
+  proof: { value: 'FILE', help: 'check one file against an inclusion proof; needs --expect-root' },
+  openmetrics: { help: "metrics for node_exporter's textfile collector" },
+  after: { help: 'after an upgrade: what must be restarted now' },
+  quiet: { help: 'stderr only for errors' },
+  verbose: { help: 'say what was done, file by file' },
+} as const satisfies Record<string, OptionSpec>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+interface CommandSpec {
+  /** what stands behind the options in the usage line */
+  readonly usage: string;
+  readonly summary: string;
+  readonly options: readonly OptionName[];
+  /** what follows the options: lightningd's command line, plain operands, or lightningd behind `--` only */
+  readonly operands: 'lightningd' | 'plain';
+  /** how many plain operands there may be */
+  readonly atLeast?: number;
+  readonly atMost?: number;
+  readonly examples: readonly string[];
+}
+
+const EVERYWHERE = ['quiet', 'verbose'] as const;
+const NODE = ['lightning-dir', 'network', 'conf'] as const;
+const TAKE = ['snapshot-dir', 'method', 'no-fallback', 'no-gate', 'settle', 'expect-root'] as const;
+
+/** Every command, in the order of the help. */
+export const COMMANDS = {
+  run: {
+    usage: '[--] [LIGHTNINGD [ARG…]]',
+    summary: 'take a snapshot of the installation, then become its lightningd',
+    options: [...TAKE, ...EVERYWHERE],
+    operands: 'lightningd',
+    examples: [
+      'holdfast run lightningd --network=bitcoin',
+      'holdfast run --method=copy /usr/bin/lightningd --daemon',
+    ],
+  },
+  snapshot: {
+    usage: '[--] [LIGHTNINGD [ARG…]]',
+    summary: 'the same without the launch: build it, print where it is',
+    options: [...TAKE, 'json', ...EVERYWHERE],
+    operands: 'lightningd',
+    examples: ['holdfast snapshot lightningd --lightning-dir=/var/lib/lightning'],
+  },
+  verify: {
+    usage: '[SNAPSHOT]',
+    summary: 'is the snapshot what its manifest says?',
+    options: ['running', 'expect-root', 'proof', 'snapshot-dir', ...NODE, 'json', ...EVERYWHERE],
+    operands: 'plain',
+    atMost: 1,
+    examples: [
+      'holdfast verify',
+      'holdfast verify --running',
+      'holdfast verify --proof=PROOF.json --expect-root=HEX FILE',
+    ],
+  },
+  'noexec-check': {
+    usage: '[DIR…]',
+    summary: 'can these directories hold programs? which would be used?',
+    options: ['snapshot-dir', ...NODE, 'json', ...EVERYWHERE],
+    operands: 'plain',
+    examples: ['holdfast noexec-check', 'holdfast noexec-check /mnt/data/lightning'],
+  },
+  status: {
+    usage: '',
+    summary: 'what runs, from which snapshot; is a restart pending?',
+    options: ['snapshot-dir', ...NODE, 'json', 'openmetrics', ...EVERYWHERE],
+    operands: 'plain',
+    atMost: 0,
+    examples: ['holdfast status', 'holdfast status --json'],
+  },
+  guard: {
+    usage: '[-- LIGHTNINGD…]',
+    summary: 'for package managers: may this installation be replaced now?',
+    options: ['after', 'json', ...EVERYWHERE],
+    operands: 'plain',
+    examples: ['holdfast guard', 'holdfast guard --after -- /usr/bin/lightningd'],
+  },
+  root: {
+    usage: 'PATH',
+    summary: 'the root of an installation, a snapshot or a manifest',
+    options: ['json', ...EVERYWHERE],
+    operands: 'plain',
+    atLeast: 1,
+    atMost: 1,
+    examples: ['holdfast root /usr', 'holdfast root ~/.lightning/subdaemons/current'],
+  },
+  prove: {
+    usage: 'FILE',
+    summary: 'inclusion proof of one file in a snapshot',
+    options: ['snapshot-dir', ...NODE, 'json', ...EVERYWHERE],
+    operands: 'plain',
+    atLeast: 1,
+    atMost: 1,
+    examples: ['holdfast prove ~/.lightning/subdaemons/current/bin/lightningd'],
+  },
+} as const satisfies Record<string, CommandSpec>;
+
+export type CommandName = keyof typeof COMMANDS;
+
+/** The table seen without its literal types, for code that works on any command. */
+export const commandSpecs: Readonly<Record<CommandName, CommandSpec>> = COMMANDS;
+export const optionSpecs: Readonly<Record<OptionName, OptionSpec>> = OPTIONS;
+
+/** Is this the name of a command? */
+export function isCommandName(word: string): word is CommandName {
+  return Object.hasOwn(COMMANDS, word);
+}

@@ -1,0 +1,135 @@
+/**
+ * Reads holdfast's own words of the command line: strictly, by the table. Values stand behind `=` and stay strings
+ * (an option parser that guesses would turn the root 001122 into the number 1122). lightningd's words are not looked
+ * at: they stay the bytes that they were. Pure.
+ */
+import { HoldfastError, quote } from '../errors.ts';
+import { type CommandName, commandSpecs, isCommandName, type OptionName, optionSpecs } from './table.ts';
+
+/** Options as given: a string for one with a value, true for a flag. */
+export type GivenOptions = Readonly<Partial<Record<OptionName, string | true>>>;
+
+/** What the command line asks for. */
+export type Request =
+  | { readonly kind: 'help'; readonly command: CommandName | undefined }
+  | { readonly kind: 'version' }
+  | {
+      readonly kind: 'command';
+      readonly command: CommandName;
+      readonly options: GivenOptions;
+      /** for a command with lightningd's command line: what stands at its place, if anything */
+      readonly lightningd: Buffer | undefined;
+      /** lightningd's arguments, or the plain operands */
+      readonly operands: readonly Buffer[];
+    };
+
+/**
+ * Reads the words behind the program's name.
+ * @param invokedAs the name it was started under: `lightningd` acts as `run`, all words being lightningd's
+ * @throws HoldfastError `USAGE`
+ */
+export function readWords(words: readonly Buffer[], invokedAs: string): Request {
+  if (invokedAs === 'lightningd') {
+    return { kind: 'command', command: 'run', options: {}, lightningd: undefined, operands: words };
+  }
+  const first = words[0]?.toString();
+  if (first === undefined)
+    throw new HoldfastError('USAGE', 'a command is missing', { hint: 'holdfast --help' });
+  if (first === '--help' || first === '-h') return { kind: 'help', command: undefined };
+  if (first === 'help') return readHelp(words.slice(1));
+  if (first === '--version' || first === '-V') return { kind: 'version' };
+  if (!isCommandName(first)) {
+    throw new HoldfastError('USAGE', `there is no command ${quote(first)}`, { hint: suggest(first) });
+  }
+  return readCommand(first, words.slice(1));
+}
+
+function readHelp(words: readonly Buffer[]): Request {
+  const command = words[0]?.toString();
+  if (command === undefined) return { kind: 'help', command: undefined };
+  if (isCommandName(command)) return { kind: 'help', command };
+  throw new HoldfastError('USAGE', `there is no command ${quote(command)}`, { hint: suggest(command) });
+}
+
+function readCommand(command: CommandName, words: readonly Buffer[]): Request {
+  const spec = commandSpecs[command];
+  const options: Partial<Record<OptionName, string | true>> = {};
+  const plain: Buffer[] = [];
+  let index = 0;
+  let onlyOperands = false;
+  for (; index < words.length; index++) {
+    const bytes = words[index]!; // index is below length
+    const word = bytes.toString();
+    if (word === '--') {
+      onlyOperands = true;
+      index++;
+      break;
+    }
+    if (!word.startsWith('-')) {
+      if (spec.operands === 'lightningd') break;
+      plain.push(bytes);
+      continue;
+    }
+    if (word === '--help' || word === '-h') return { kind: 'help', command };
+    readOption(command, word, options);
+  }
+  const rest = words.slice(index);
+  if (spec.operands === 'lightningd') {
+    const hasName = rest[0] !== undefined && !(onlyOperands && rest[0].toString().startsWith('-'));
+    return {
+      kind: 'command',
+      command,
+      options,
+      lightningd: hasName ? rest[0] : undefined,
+      operands: hasName ? rest.slice(1) : rest,
+    };
+  }
+  const operands = [...plain, ...rest];
+  checkCount(command, operands);
+  return { kind: 'command', command, options, lightningd: undefined, operands };
+}
+
+function readOption(
+  command: CommandName,
+  word: string,
+  options: Partial<Record<OptionName, string | true>>,
+): void {
+  const [, name = '', value] = /^--([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
+  const allowed: readonly string[] = commandSpecs[command].options;
+  const usage = (message: string, hint = `holdfast ${command} --help`) =>
+    new HoldfastError('USAGE', message, { hint });
+  if (!allowed.includes(name)) {
+    if (Object.hasOwn(optionSpecs, name)) throw usage(`${command} takes no --${name}`);
+    const hints =
+      commandSpecs[command].operands === 'lightningd'
+        ? `lightningd's own options stand behind its name: holdfast ${command} lightningd ${word}`
+        : undefined;
+    throw usage(`${command} has no option ${quote(word)}`, hints);
+  }
+  const option = name as OptionName; // it stands in the table's list
+  const { value: placeholder } = optionSpecs[option];
+  if (placeholder === undefined) {
+    if (value !== undefined) throw usage(`--${name} takes no value`);
+    options[option] = true;
+    return;
+  }
+  if (value === undefined || value === '') throw usage(`--${name} needs a value: --${name}=${placeholder}`);
+  if (options[option] !== undefined && options[option] !== value) throw usage(`--${name} is given twice`);
+  options[option] = value;
+}
+
+function checkCount(command: CommandName, operands: readonly Buffer[]): void {
+  const { atLeast = 0, atMost = Number.POSITIVE_INFINITY, usage } = commandSpecs[command];
+  const hint = `holdfast ${command} --help`;
+  if (operands.length < atLeast) throw new HoldfastError('USAGE', `${command} needs ${usage}`, { hint });
+  if (operands.length > atMost) {
+    throw new HoldfastError('USAGE', `${command} does not take ${quote(operands[atMost]!.toString())}`, {
+      hint,
+    });
+  }
+}
+
+/** `holdfast lightningd …` is the slip that the name of the tool invites. */
+function suggest(word: string): string {
+  return /(^|\/)lightningd$/.test(word) ? `did you mean: holdfast run ${word} …` : 'holdfast --help';
+}

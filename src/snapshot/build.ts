@@ -1,0 +1,107 @@
+/**
+ * Builds a snapshot and publishes it: steps 6 to 10 of take.ts. On every way out but success the staging directory
+ * is removed again.
+ */
+import { randomBytes } from 'node:crypto';
+import { chmodSync, renameSync, writeFileSync } from 'node:fs';
+import type { Directory } from '../linux/directory.ts';
+import { formatManifest, makeManifest } from '../manifest/manifest.ts';
+import { formatSha256sums } from '../manifest/sha256sums.ts';
+import { checkRoot, findByHash, findProven, recordOf } from './find.ts';
+import { MANIFEST_NAME, SHA256SUMS_NAME, snapshotId, stagingName } from './layout.ts';
+import { placedDirectoriesOf, sha256 } from './prove.ts';
+import { identityOf, makeRecord, type RecordedFile, writeRecord } from './record.ts';
+import { removeTree } from './remove-tree.ts';
+import type { Found, HeldLock, Listing, TakeRequest, Unsettled } from './request.ts';
+import { lookAgain, type Staged, type StagedFile, stage } from './stage.ts';
+import { wipeSnapshots } from './wipe.ts';
+
+/** What came of it: a new snapshot, or one that another launch built meanwhile. */
+export interface Built extends Found {
+  readonly reused: boolean;
+  readonly wiped: readonly string[];
+}
+
+/** Builds and publishes. The lock is held again when it returns, and free while programs are asked. */
+export async function build(
+  request: TakeRequest,
+  lock: HeldLock,
+  listing: Listing,
+): Promise<Built | Unsettled> {
+  const { store, onStep } = request;
+  const name = stagingName(request.pid, randomBytes(4));
+  let staged: Staged | undefined;
+  let published: string | undefined;
+  try {
+    onStep('stage');
+    staged = await stage(store, name, listing.files, request.method, request.owner);
+    lock.release();
+    onStep('ask-versions');
+    const versions = await request.askVersions(staged.directory.at(), listing);
+    if ('unsettled' in versions) return versions;
+    const entries = staged.files.map(file => file.entry);
+    const manifest = makeManifest(versions.version, entries, sha256);
+    checkRoot(request, manifest.root);
+    await lock.take();
+    // another launch may have been faster while programs were asked
+    const faster = findProven(request) ?? (await findByHash(request, listing));
+    if (faster !== undefined) return { ...faster, reused: true, wiped: [] };
+
+    onStep('wipe');
+    const wiped = wipeSnapshots(store, undefined);
+    onStep('record');
+    const files = recordFiles(staged.directory, await lookAgain(staged.files, listing.directories));
+    const record = makeRecord({
+      ...recordOf(request, listing, manifest),
+      placedDirectories: placedDirectoriesOf(
+        staged.directory,
+        entries.map(entry => entry.path),
+      ),
+      files,
+      answers: versions.answers,
+    });
+    writeRecord(staged.directory, record);
+    writeNew(staged.directory, SHA256SUMS_NAME, formatSha256sums(manifest.files));
+    writeNew(staged.directory, MANIFEST_NAME, formatManifest(manifest));
+    onStep('publish');
+    published = publish(store, name, snapshotId(manifest.root));
+    const directory = staged.directory.movedTo(store.show(published));
+    return { directory, id: published, record, reused: false, wiped };
+  } finally {
+    if (published === undefined) {
+      staged?.directory.close();
+      removeTree(store, name); // our own, whoever holds the store's lock: nobody else enters a locked staging directory
+    }
+  }
+}
+
+function recordFiles(snapshot: Directory, files: readonly StagedFile[]): RecordedFile[] {
+  return files.map(({ entry, source, placement, sourceIs, racy }) => {
+    const placed = snapshot.lstat(entry.path);
+    return {
+      path: entry.path,
+      sha256: entry.sha256,
+      placement,
+      source,
+      sourceIs: racy ? '' : sourceIs,
+      placedIs: placed === undefined ? '' : identityOf(placed),
+    };
+  });
+}
+
+/** Gives the snapshot the first name that is free: a damaged live one may hold `<id>`. */
+function publish(store: Directory, staging: string, id: string): string {
+  for (let n = 0; ; n++) {
+    const name = n === 0 ? id : `${id}.${n}`;
+    if (store.lstat(name) !== undefined) continue;
+    store.attempt('rename the staging directory to', name, path => renameSync(store.at(staging), path));
+    return name;
+  }
+}
+
+function writeNew(snapshot: Directory, name: string, text: string): void {
+  snapshot.attempt('write', name, path => {
+    writeFileSync(path, text, { flag: 'wx', mode: 0o644 });
+    chmodSync(path, 0o644); // whatever the umask
+  });
+}
