@@ -1,7 +1,8 @@
-import { mkdirSync, renameSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { compile, makeCInstallation } from '../../fixtures/stand-in/make-c.js';
 import { findNodes, type LightningNode, type NodeSearch } from '../../src/lightning/nodes.ts';
 import { bundle, jsonFrom } from '../helpers/elsewhere.ts';
 import { asUser, copyOfSleep, Running, script, until, works } from '../helpers/running.ts';
@@ -298,4 +299,50 @@ test('a node in another mount and PID namespace is recognised by the inode of it
   expect(node.process.exe).toMatchObject({ ino: statSync(lightningd, { bigint: true }).ino });
   // the path that the node knows it by is an empty directory to us
   expect(findNodes({ lightningDir: inside }).nodes).toEqual([]);
+});
+
+describe('the stand-in, compiled', () => {
+  test.for([[[]], [['--daemon']]] as const)(
+    'runs with %j: PID file, lock and subdaemons agree',
+    async ([options], ctx) => {
+      const compiled = compile();
+      if ('reason' in compiled) ctx.skip(compiled.reason);
+      const { lightningd, prefix } = makeCInstallation(running.directory(), 'v25.12', { plugins: 2 });
+      const path = join(running.directory(), 'lightning');
+      // relative to where it was started, and it leaves that place
+      const started = await running.start(
+        lightningd,
+        ['--lightning-dir=lightning', '--network=regtest', `--log-file=${path}.log`, ...options],
+        { cwd: join(path, '..') },
+      );
+      const node = await until('the node with its subdaemons', () => {
+        const [found] = findNodes({ lightningDir: path }).nodes;
+        return (
+          found?.pidFile !== undefined &&
+          found.descendants.some(one => one.comm.startsWith('lightning_h')) &&
+          found
+        );
+      });
+      try {
+        expect(node).toMatchObject({
+          lightningDir: path,
+          network: 'regtest',
+          pidFile: join(path, 'lightningd-regtest.pid'),
+        });
+        expect(node.process.pid === started.pid).toBe(options.length === 0);
+        rmSync(prefix, { recursive: true });
+        const after = nodeOf(node.process.pid, { lightningDir: path });
+        const exes = [after?.process, ...(after?.descendants ?? [])].flatMap(one =>
+          one?.exe.kind === 'file' ? [one.exe] : [],
+        );
+        expect(exes.length).toBeGreaterThan(1);
+        expect(exes.filter(exe => exe.path.startsWith(prefix) && !exe.deleted)).toEqual([]);
+        expect(exes[0]).toMatchObject({ path: lightningd, deleted: true });
+      } finally {
+        process.kill(node.process.pid, 'SIGKILL'); // a daemon has left the process group that Running ends
+      }
+      await until('its end', () => findNodes({ lightningDir: path }).nodes.length === 0);
+      expect(findNodes({ lightningDir: path }).hidden).toEqual([]);
+    },
+  );
 });
