@@ -1,9 +1,9 @@
 import { mkdirSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { compile, makeCInstallation } from '../../fixtures/stand-in/make-c.js';
 import { findNodes, type LightningNode, type NodeSearch } from '../../src/lightning/nodes.ts';
+import { readUsers } from '../../src/linux/passwd.ts';
 import { bundle, jsonFrom } from '../helpers/elsewhere.ts';
 import { asUser, copyOfSleep, Running, script, until, works } from '../helpers/running.ts';
 
@@ -11,6 +11,7 @@ const running = new Running();
 afterEach(() => running.end());
 
 const root = process.getuid?.() === 0;
+const me = readUsers().get(process.getuid!())?.name ?? String(process.getuid!());
 
 /** A lightning-dir with the directory of one network, as lightningd makes it. */
 function lightningDir(network = 'bitcoin'): string {
@@ -53,7 +54,7 @@ describe('a node is found by its name', () => {
       return found?.descendants.some(one => one.comm === 'lightning_hsmd') && found;
     });
     expect(node).toMatchObject({
-      user: userInfo().username,
+      user: me,
       lightningDir: path,
       network: 'bitcoin',
       program: { kind: 'elf' },
@@ -239,7 +240,7 @@ describe('a node is found by its PID file', () => {
     );
     expect(jsonFrom('unshare', '--pid', '--fork', '--mount-proc', process.execPath, look, path)).toEqual({
       nodes: 0,
-      hidden: [{ pidFile: file, network: 'bitcoin', user: userInfo().username }],
+      hidden: [{ pidFile: file, network: 'bitcoin', user: me }],
       complete: false,
     });
   });
