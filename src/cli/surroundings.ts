@@ -1,24 +1,13 @@
-/** What the commands may know of the process around them, and how they speak while they work. */
-
+/** The world as commands see it, made from this process; and what the launcher inherited. */
+import { join } from 'node:path';
+import type { World } from '../commands/world.ts';
 import { parseEnvironment } from '../launch/environment.ts';
 import type { Inherited } from '../launch/inherited.ts';
 import type { GivenOptions } from './words.ts';
 
-/** Passed to commands instead of `process`, the clock and the terminal. */
-export interface Surroundings {
+/** The world, and the notes that bin/holdfast took of what Node would overwrite. */
+export interface Surroundings extends World {
   readonly inherited: Inherited;
-  /** the caller's environment, the first of duplicate names */
-  readonly environment: Readonly<Record<string, string>>;
-  readonly cwd: string;
-  /** effective user id */
-  readonly uid: number;
-  readonly pid: number;
-  /** something the operator should know, said even if all goes well */
-  readonly warn: (message: string) => void;
-  /** what is being waited for; silent with --quiet */
-  readonly notice: (message: string) => void;
-  /** what was done; only with --verbose */
-  readonly detail: (message: string) => void;
 }
 
 /** The surroundings of this process; `say` prints one line on stderr. */
@@ -34,6 +23,7 @@ export function surroundingsOf(
     cwd: currentDirectory(),
     uid: process.geteuid?.() ?? 0,
     pid: process.pid,
+    self: join(import.meta.dirname, '..', 'bin', 'holdfast'), // from dist/, which Node has resolved
     warn: options.quiet === true ? silent : message => say(`warning: ${message}`),
     notice: options.quiet === true ? silent : say,
     detail: options.verbose === true ? say : silent,

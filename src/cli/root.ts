@@ -1,0 +1,13 @@
+/** The command line of `root`. */
+import { resolve } from 'node:path';
+import { root as rootCommand } from '../commands/root.ts';
+import { EXIT } from '../exit-codes.ts';
+import type { Outcome } from './outcome.ts';
+import type { Surroundings } from './surroundings.ts';
+import type { CommandRequest } from './take-options.ts';
+
+/** Prints the 64 digits and a newline. */
+export async function root({ operands }: CommandRequest, { cwd }: Surroundings): Promise<Outcome> {
+  const result = await rootCommand(resolve(cwd, operands[0]!.toString())); // the table asks for one operand
+  return { status: EXIT.ok, text: `${result.root}\n`, json: result };
+}

@@ -1,0 +1,56 @@
+/** The options that `run` and `snapshot` share, from words to values. Pure. */
+import { resolve } from 'node:path';
+import type { PrepareOptions } from '../commands/prepare.ts';
+import { HoldfastError, quote } from '../errors.ts';
+import { METHODS, type Method } from '../snapshot/place.ts';
+import type { Surroundings } from './surroundings.ts';
+import type { Request } from './words.ts';
+
+/** A request for a command. */
+export type CommandRequest = Extract<Request, { kind: 'command' }>;
+
+/** How long an upgrade may take to settle, s, when --settle does not say. */
+const DEFAULT_SETTLE_S = 30;
+
+/** Reads the values. @throws HoldfastError `USAGE` */
+export function prepareOptions(
+  { options, lightningd, operands }: CommandRequest,
+  { cwd }: Surroundings,
+): PrepareOptions {
+  return {
+    lightningd: lightningd?.toString(),
+    args: operands,
+    snapshotDir: absolute(options['snapshot-dir'], cwd),
+    method: readMethod(options.method ?? 'auto'),
+    fallback: options['no-fallback'] !== true,
+    gate: options['no-gate'] !== true,
+    settleMs: readSettle(options.settle),
+    expectRoot: readRoot(options['expect-root']),
+  };
+}
+
+/** A directory as given, made absolute. */
+export function absolute(value: string | true | undefined, cwd: string): string | undefined {
+  return typeof value === 'string' ? resolve(cwd, value) : undefined;
+}
+
+/** `--expect-root`: 64 lower-case hex digits. @throws HoldfastError `USAGE` */
+export function readRoot(value: string | true | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)) return value;
+  throw new HoldfastError('USAGE', `--expect-root=${value} is no root: 64 lower-case hex digits`, {
+    hint: 'holdfast root PATH prints it',
+  });
+}
+
+function readMethod(value: string | true): Method {
+  const method = METHODS.find(known => known === value);
+  if (method !== undefined) return method;
+  throw new HoldfastError('USAGE', `--method=${value} is none of ${METHODS.join(', ')}`);
+}
+
+function readSettle(value: string | true | undefined): number {
+  if (value === undefined) return DEFAULT_SETTLE_S * 1000;
+  if (typeof value === 'string' && /^\d{1,6}(\.\d+)?$/.test(value)) return Number(value) * 1000;
+  throw new HoldfastError('USAGE', `--settle=${quote(String(value))} is no number of seconds`);
+}

@@ -1,0 +1,148 @@
+/**
+ * What `run` and `snapshot` share: from lightningd's command line to a held snapshot. Finds the installation and the
+ * lightning-dir, chooses the store, has the snapshot taken. Never prints: what is to be said goes to the callbacks.
+ */
+import { readFileSync, realpathSync } from 'node:fs';
+import { quote } from '../errors.ts';
+import { listContents } from '../lightning/contents.ts';
+import { findInstallation } from '../lightning/installation.ts';
+import { locateLightningd } from '../lightning/locate.ts';
+import { type LightningOptions, readLightningOptions } from '../lightning/options.ts';
+import { STORE_NAME } from '../snapshot/layout.ts';
+import type { Method } from '../snapshot/place.ts';
+import type { Listing, Taken, TakeRequest, Unsettled } from '../snapshot/request.ts';
+import { makeStore } from '../snapshot/store.ts';
+import { takeSnapshot } from '../snapshot/take.ts';
+import { askGate, findTraces } from './gate.ts';
+import type { World } from './world.ts';
+
+/** What the operator asked for. */
+export interface PrepareOptions {
+  /** LIGHTNINGD as typed; undefined: `lightningd` */
+  readonly lightningd: string | undefined;
+  /** lightningd's arguments */
+  readonly args: readonly Buffer[];
+  readonly snapshotDir: string | undefined;
+  readonly method: Method;
+  readonly fallback: boolean;
+  readonly gate: boolean;
+  readonly settleMs: number;
+  readonly expectRoot: string | undefined;
+}
+
+/** lightningd as named, and what its arguments say. */
+export interface Target {
+  /** as found in PATH or named, absolute */
+  readonly lightningd: string;
+  readonly options: LightningOptions;
+}
+
+/** How long one step took, ms. */
+export interface StepTime {
+  readonly step: string;
+  readonly ms: number;
+}
+
+/** A held snapshot, and how it came about. */
+export interface Prepared {
+  readonly taken: Taken;
+  /** the directory that holds the snapshot */
+  readonly store: string;
+  readonly steps: readonly StepTime[];
+}
+
+/** Finds lightningd, and reads its command line and configuration. @throws HoldfastError */
+export function findTarget(options: PrepareOptions, world: World): Target {
+  const skip = (path: string): boolean => path === world.self;
+  return {
+    lightningd: locateLightningd(
+      options.lightningd ?? 'lightningd',
+      { PATH: world.environment['PATH'] },
+      world.cwd,
+      skip,
+    ),
+    options: readLightningOptions(options.args, { cwd: world.cwd, home: world.environment['HOME'] }),
+  };
+}
+
+/** Takes the snapshot that this target is to run from. @throws HoldfastError, see takeSnapshot */
+export async function prepare(target: Target, options: PrepareOptions, world: World): Promise<Prepared> {
+  const lightningd = realpathSync(target.lightningd);
+  warnOfOutsiders(target.options, world);
+  const place = options.snapshotDir ?? `${target.options.lightningDir}/${STORE_NAME}`;
+  const steps = new StepClock();
+  const taken = await takeSnapshot({
+    ...requestOf(lightningd, options, world, steps),
+    store: makeStore(place, world),
+  });
+  return { taken, store: place, steps: steps.end() };
+}
+
+function requestOf(
+  lightningd: string,
+  options: PrepareOptions,
+  world: World,
+  steps: StepClock,
+): Omit<TakeRequest, 'store'> {
+  return {
+    owner: BigInt(world.uid),
+    lightningd,
+    bootId: readBootId(),
+    method: options.method,
+    gate: options.gate,
+    settleMs: options.settleMs,
+    expectRoot: options.expectRoot,
+    pid: world.pid,
+    inspect: () => inspect(lightningd),
+    askVersions: (directory, listing) => askGate(directory, listing, options.gate),
+    onLockWait: () => world.notice('another holdfast works in the store: waiting for it'),
+    onSettling: reason =>
+      world.notice(`${reason.message}; waiting up to ${options.settleMs / 1000} s for it to settle`),
+    onStep: step => {
+      steps.begin(step);
+      world.detail(step);
+    },
+  };
+}
+
+function inspect(lightningd: string): Listing | Unsettled {
+  const installation = findInstallation(lightningd);
+  const contents = listContents(installation);
+  return findTraces(contents) ?? { program: installation.lightningd, ...contents };
+}
+
+/** The kernel's id of this boot; '' in a container that hides it: then nothing is believed without hashing. */
+function readBootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  } catch {
+    return '';
+  }
+}
+
+function warnOfOutsiders({ plugins, pluginDirs, subdaemons }: LightningOptions, world: World): void {
+  const outsiders = [...plugins, ...pluginDirs, ...subdaemons.map(({ path }) => path)];
+  if (outsiders.length === 0) return;
+  world.warn(
+    `configured plugins and subdaemons run from where they are, not from the snapshot: ${outsiders.map(quote).join(', ')}`,
+  );
+}
+
+/** Notes how long each step took; a step that comes again is added to itself. */
+class StepClock {
+  readonly #ms = new Map<string, number>();
+  #current = 'find';
+  #since = performance.now();
+
+  begin(step: string): void {
+    const now = performance.now();
+    this.#ms.set(this.#current, (this.#ms.get(this.#current) ?? 0) + now - this.#since);
+    this.#current = step;
+    this.#since = now;
+  }
+
+  end(): StepTime[] {
+    this.begin('end');
+    return [...this.#ms].map(([step, ms]) => ({ step, ms: Math.round(ms * 1000) / 1000 }));
+  }
+}

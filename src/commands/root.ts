@@ -1,0 +1,92 @@
+/** `holdfast root PATH`: the Merkle root of an installation, a snapshot or a manifest. Only reads. */
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
+import { listContents } from '../lightning/contents.ts';
+import { findInstallation } from '../lightning/installation.ts';
+import { makeManifest, parseManifest } from '../manifest/manifest.ts';
+import { hashFiles } from '../snapshot/hash.ts';
+import { MANIFEST_NAME } from '../snapshot/layout.ts';
+import { sha256 } from '../snapshot/prove.ts';
+import { fileMode } from '../snapshot/stage.ts';
+
+/** The shape of `root --json`. */
+export interface RootResult {
+  readonly path: string;
+  /** what was found there */
+  readonly kind: 'manifest' | 'snapshot' | 'installation';
+  readonly root: string;
+  readonly files: number;
+}
+
+/** Where lightningd may lie below what an operator calls his installation. */
+const LIGHTNINGD_BELOW = ['bin/lightningd', 'usr/bin/lightningd', 'lightningd/lightningd', 'lightningd'];
+
+/**
+ * The root of what `path` names: a manifest.json, a snapshot (a directory with one), or an installation (its
+ * lightningd, its prefix, or its build tree), whose files are hashed.
+ * @throws HoldfastError `NOT_AN_INSTALLATION`, `MANIFEST_INVALID`, `UNREADABLE`, `BAD_SOURCE`
+ */
+export async function root(path: string): Promise<RootResult> {
+  if (isDirectory(path)) {
+    const manifest = read(join(path, MANIFEST_NAME));
+    if (manifest !== undefined) return fromManifest(path, 'snapshot', manifest);
+    return fromInstallation(path, lightningdBelow(path));
+  }
+  if (path.endsWith('.json')) {
+    const manifest = read(path);
+    if (manifest !== undefined) return fromManifest(path, 'manifest', manifest);
+  }
+  return fromInstallation(path, path);
+}
+
+function fromManifest(path: string, kind: 'manifest' | 'snapshot', bytes: Buffer): RootResult {
+  const manifest = parseManifest(bytes, sha256);
+  return { path, kind, root: manifest.root, files: manifest.files.length };
+}
+
+async function fromInstallation(path: string, lightningd: string): Promise<RootResult> {
+  const { files } = listContents(findInstallation(lightningd));
+  const hashes = await hashFiles(
+    files.map(({ source, stat }) => ({ path: source, size: Number(stat.size) })),
+  );
+  const entries = files.map((file, index) => ({
+    path: file.path,
+    mode: fileMode(file.stat),
+    ...hashes[index]!, // one for each file
+  }));
+  const { root } = makeManifest('unknown', entries, sha256); // the root says nothing of the version
+  return { path, kind: 'installation', root, files: files.length };
+}
+
+function lightningdBelow(directory: string): string {
+  for (const below of LIGHTNINGD_BELOW) {
+    const path = join(directory, below);
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) return realpathSync(path);
+  }
+  throw new HoldfastError(
+    'NOT_AN_INSTALLATION',
+    `${quote(directory)} is neither a snapshot nor an installation`,
+    {
+      path: directory,
+      hint: `looked for ${MANIFEST_NAME} and for ${LIGHTNINGD_BELOW.join(', ')} in it`,
+    },
+  );
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch (error) {
+    throw systemError('look at', path, error);
+  }
+}
+
+function read(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw systemError('read', path, error);
+  }
+}

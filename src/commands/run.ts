@@ -1,0 +1,45 @@
+/** `holdfast run`: takes the snapshot and becomes its lightningd. Returns only by throwing. */
+import { statSync } from 'node:fs';
+import { quote } from '../errors.ts';
+import type { Inherited } from '../launch/inherited.ts';
+import { launch } from '../launch/launch.ts';
+import { absoluteLightningDirArgs } from '../lightning/options.ts';
+import { readUsers } from '../linux/passwd.ts';
+import { findTarget, type PrepareOptions, prepare } from './prepare.ts';
+import type { World } from './world.ts';
+
+/**
+ * Runs lightningd from a snapshot: same PID, argv[0] its absolute path in there. Where it would only answer
+ * (`--version` and the like), the installed one is executed as it is, and nothing is made.
+ * @throws HoldfastError `NOT_FOUND`, `NOT_EXECUTABLE`, or why holdfast itself failed
+ */
+export async function run(options: PrepareOptions, world: World, inherited: Inherited): Promise<never> {
+  const target = findTarget(options, world);
+  if (target.options.answersOnly) {
+    return launch({
+      file: target.lightningd,
+      argv: [Buffer.from(target.lightningd), ...options.args],
+      inherited,
+    });
+  }
+  warnOfForeignDirectory(target.options.lightningDir, world);
+  const { taken, store } = await prepare(target, options, world);
+  const file = `${store}/${taken.id}/${taken.record.program}`;
+  world.detail(`executing ${quote(file)} (${taken.record.version}, root ${taken.record.root})`);
+  return launch({
+    file,
+    argv: [Buffer.from(file), ...absoluteLightningDirArgs(options.args, world.cwd)],
+    inherited,
+    liveLock: taken.directory.fd,
+  });
+}
+
+/** lightningd started by root goes on in another user's lightning-dir, and so do we, but not in silence. */
+function warnOfForeignDirectory(lightningDir: string, world: World): void {
+  const owner = statSync(lightningDir, { throwIfNoEntry: false })?.uid;
+  if (world.uid !== 0 || owner === undefined || owner === 0) return;
+  const name = readUsers().get(owner)?.name ?? String(owner);
+  world.warn(
+    `running as root in the lightning-dir of ${name}: what root makes there will be in that user's way`,
+  );
+}

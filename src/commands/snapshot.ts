@@ -1,0 +1,78 @@
+/** `holdfast snapshot`: takes the snapshot that a launch would run from, and tells where it is. */
+import { statSync } from 'node:fs';
+import { HoldfastError, quote } from '../errors.ts';
+import { readUsers } from '../linux/passwd.ts';
+import { PLACEMENTS, type Placement } from '../snapshot/place.ts';
+import { findTarget, type PrepareOptions, prepare, type StepTime } from './prepare.ts';
+import type { World } from './world.ts';
+
+/** What came of it; the shape of `snapshot --json`, described in docs/json.md. */
+export interface SnapshotResult {
+  /** the snapshot's name in the store */
+  readonly id: string;
+  readonly root: string;
+  /** absolute path of the snapshot */
+  readonly path: string;
+  /** absolute path of lightningd in it */
+  readonly lightningd: string;
+  /** what lightningd says of its version */
+  readonly version: string;
+  /** number of files */
+  readonly files: number;
+  /** their size in bytes */
+  readonly bytes: number;
+  /** number of files by how they got there */
+  readonly placements: Readonly<Record<Placement, number>>;
+  /** true: a proven snapshot was used again; false: it was built */
+  readonly reused: boolean;
+  /** names in the store that were wiped */
+  readonly wiped: readonly string[];
+  /** milliseconds by step */
+  readonly steps: readonly StepTime[];
+}
+
+/** Takes the snapshot and lets it go. @throws HoldfastError `WRONG_USER` for root in another's lightning-dir; see prepare */
+export async function snapshot(options: PrepareOptions, world: World): Promise<SnapshotResult> {
+  const target = findTarget(options, world);
+  refuseForeignDirectory(target.options.lightningDir, world.uid);
+  const { taken, store, steps } = await prepare(target, options, world);
+  const { id, record, reused, wiped } = taken;
+  const sizes = record.files.map(({ path }) => Number(taken.directory.lstat(path)?.size ?? 0));
+  taken.directory.close();
+  return {
+    id,
+    root: record.root,
+    path: `${store}/${id}`,
+    lightningd: `${store}/${id}/${record.program}`,
+    version: record.version,
+    files: record.files.length,
+    bytes: sizes.reduce((sum, size) => sum + size, 0),
+    placements: countPlacements(record.files),
+    reused,
+    wiped,
+    steps,
+  };
+}
+
+function countPlacements(files: readonly { readonly placement: Placement }[]): Record<Placement, number> {
+  const count = (placement: Placement): number => files.filter(file => file.placement === placement).length;
+  return Object.fromEntries(PLACEMENTS.map(placement => [placement, count(placement)])) as Record<
+    Placement,
+    number
+  >;
+}
+
+/** Files of root's in a lightning-dir would be in the way of the user whose node it is. */
+function refuseForeignDirectory(lightningDir: string, uid: number): void {
+  const owner = statSync(lightningDir, { throwIfNoEntry: false })?.uid;
+  if (uid !== 0 || owner === undefined || owner === 0) return;
+  const name = readUsers().get(owner)?.name ?? String(owner);
+  throw new HoldfastError(
+    'WRONG_USER',
+    `${quote(lightningDir)} belongs to ${name}: root would leave files in that user's way`,
+    {
+      path: lightningDir,
+      hint: `become that user: runuser -u ${name} -- holdfast snapshot …`,
+    },
+  );
+}
