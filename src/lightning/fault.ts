@@ -11,7 +11,10 @@ export function errnoWords(error: unknown): string {
     : `${message} (${errno})`;
 }
 
-/** `<what>: <the errno's words> (<errno>)`, with `path`, the errno and the system call as facts. */
+/**
+ * `<what>: <the errno's words> (<errno>)`, with `path`, the errno and the system call as facts.
+ * @throws the error itself when it has no errno: then no system call failed, and it is a bug of ours
+ */
 export function fault(
   code: ErrorCode,
   what: string,
@@ -20,6 +23,7 @@ export function fault(
   facts: ErrorFacts = {},
 ): HoldfastError {
   if (error instanceof HoldfastError) return error;
+  if (errnoOf(error) === undefined) throw error;
   const syscall = (error as NodeJS.ErrnoException).syscall;
   return new HoldfastError(code, `${what}: ${errnoWords(error)}`, {
     path,

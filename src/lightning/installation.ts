@@ -41,11 +41,15 @@ export function findInstallation(lightningd: string): Installation {
   if (subdaemonsIn(bin) === SUBDAEMONS.length) return buildTree(program, bin);
 
   const looked = new Set<string>();
+  const all = new Set<string>();
   for (const strings of compiledPaths(program)) {
-    const libexec = bestLibexec(bin, strings, looked);
+    const libexec = bestOf(libexecCandidates(bin, strings), looked);
     if (libexec !== undefined)
       return installed(program, bin, libexec, pluginDirectory(bin, libexec, strings));
+    for (const path of strings) all.add(path);
   }
+  const libexec = bestOf(candidatesWithoutBindir(bin, [...all]), looked);
+  if (libexec !== undefined) return installed(program, bin, libexec, undefined);
   // No path in the image: a script in lightningd's place, or an image that hides its strings. Only if it calls
   // itself lightningd: /usr/bin/true has the usual libexec beside it as well.
   const usual = join(bin, USUAL_LIBEXEC);
@@ -55,11 +59,11 @@ export function findInstallation(lightningd: string): Installation {
   throw notAnInstallation(lightningd, program, bin, [...looked]);
 }
 
-/** The directory with the most subdaemons among those to which the compiled-in paths may lead. */
-function bestLibexec(bin: string, strings: readonly string[], looked: Set<string>): string | undefined {
+/** The directory with the most subdaemons among the candidates; those in `looked` are known to have none. */
+function bestOf(candidates: Iterable<string>, looked: Set<string>): string | undefined {
   let best: string | undefined;
   let most = 0;
-  for (const candidate of libexecCandidates(bin, strings)) {
+  for (const candidate of candidates) {
     if (looked.has(candidate)) continue;
     looked.add(candidate);
     const count = subdaemonsIn(candidate);
@@ -72,22 +76,32 @@ function bestLibexec(bin: string, strings: readonly string[], looked: Set<string
   return best;
 }
 
-/** Likely ones first: each is looked at on the disk, and an image may hold a hundred paths. */
+/** Where every pair of strings leads that may be BINDIR and PKGLIBEXECDIR. Likely ones first: an image holds hundreds. */
 function* libexecCandidates(bin: string, strings: readonly string[]): Generator<string, void, undefined> {
   const absolute = strings.filter(path => path.startsWith('/'));
-  const bindirs = absolute.filter(path => basename(path) === basename(bin) || /\/s?bin$/.test(path));
-  const named = absolute.filter(path => path.endsWith('/c-lightning'));
-  const others = absolute.filter(path => !path.endsWith('/c-lightning') && !bindirs.includes(path));
-
+  const bindirs = absolute.filter(path => path.endsWith(`/${basename(bin)}`) || /\/s?bin$/.test(path));
   for (const path of strings) if (path.startsWith('../')) yield join(bin, path);
-  for (const path of [...named, ...others])
-    for (const bindir of bindirs) yield join(bin, relative(bindir, path));
-  // BINDIR may be missing: the linker stores it as the tail of a longer string. It is one level below the prefix then.
-  for (const path of [...named, ...others])
-    for (let prefix = dirname(path); ; prefix = dirname(prefix)) {
-      yield join(bin, '..', relative(prefix, path));
-      if (prefix === '/') break;
+  for (const isLikely of [true, false])
+    for (const bindir of bindirs) {
+      const prefix = `${dirname(bindir)}/`;
+      for (const path of absolute)
+        if ((path.endsWith('/c-lightning') || path.startsWith(prefix)) === isLikely)
+          yield join(bin, relative(bindir, path));
     }
+}
+
+/** BINDIR may hide, stored by the linker as the tail of a longer string: it is one level below the prefix then. */
+function* candidatesWithoutBindir(
+  bin: string,
+  strings: readonly string[],
+): Generator<string, void, undefined> {
+  for (const path of strings)
+    for (
+      let slash = path.indexOf('/');
+      slash !== -1 && path.startsWith('/');
+      slash = path.indexOf('/', slash + 1)
+    )
+      yield join(bin, '..', path.slice(slash));
 }
 
 /** PLUGINDIR when it is not below PKGLIBEXECDIR: known by the built-in plugins in it. */
