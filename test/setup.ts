@@ -24,10 +24,10 @@ export default function setup(): void {
 
 /** Whether the bundle is younger than all that goes into it. */
 function isFresh(): boolean {
-  const sources = readdirSync(join(top, 'src'), { recursive: true, encoding: 'utf8' }).map(name =>
-    join('src', name),
-  );
-  const inputs = [...sources, 'package.json', 'package-lock.json', 'rolldown.config.js'];
-  const built = statSync(join(top, 'dist/cli.cjs'), { throwIfNoEntry: false });
-  return built !== undefined && inputs.every(name => statSync(join(top, name)).mtimeMs <= built.mtimeMs);
+  const sources = readdirSync(join(top, 'src'), { recursive: true, encoding: 'utf8' });
+  const inputs = ['package.json', 'package-lock.json', 'rolldown.config.js', 'src'];
+  for (const name of sources) inputs.push(join('src', name)); // directories too: their mtime tells of a removed file
+  const mtime = (name: string) => statSync(join(top, name), { throwIfNoEntry: false })?.mtimeMs;
+  const built = mtime('dist/cli.cjs');
+  return built !== undefined && inputs.every(name => (mtime(name) ?? Number.POSITIVE_INFINITY) <= built);
 }
