@@ -57,11 +57,11 @@ export function findTarget(options: PrepareOptions, world: World): Target {
   return {
     lightningd: locateLightningd(
       options.lightningd ?? 'lightningd',
-      { PATH: world.environment['PATH'] },
+      { PATH: world.environment.PATH },
       world.cwd,
       skip,
     ),
-    options: readLightningOptions(options.args, { cwd: world.cwd, home: world.environment['HOME'] }),
+    options: readLightningOptions(options.args, { cwd: world.cwd, home: world.environment.HOME }),
   };
 }
 

@@ -15,7 +15,8 @@ import type { World } from './world.ts';
  */
 export async function run(options: PrepareOptions, world: World, inherited: Inherited): Promise<never> {
   const target = findTarget(options, world);
-  if (target.options.answersOnly) {
+  // a --conf file that is not there: lightningd will say so, and a snapshot would go to the wrong lightning-dir
+  if (target.options.answersOnly || target.options.missingConf !== undefined) {
     return launch({
       file: target.lightningd,
       argv: [Buffer.from(target.lightningd), ...options.args],

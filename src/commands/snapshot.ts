@@ -34,6 +34,12 @@ export interface SnapshotResult {
 /** Takes the snapshot and lets it go. @throws HoldfastError `WRONG_USER` for root in another's lightning-dir; see prepare */
 export async function snapshot(options: PrepareOptions, world: World): Promise<SnapshotResult> {
   const target = findTarget(options, world);
+  const { missingConf } = target.options;
+  if (missingConf !== undefined) {
+    throw new HoldfastError('CONFIG', `there is no configuration file ${quote(missingConf)}`, {
+      path: missingConf,
+    });
+  }
   refuseForeignDirectory(target.options.lightningDir, world.uid);
   const { taken, store, steps } = await prepare(target, options, world);
   const { id, record, reused, wiped } = taken;

@@ -34,11 +34,15 @@ export function makeStore(path: string, owner: Owner): Directory {
   return openStore(path, owner);
 }
 
-/** Enters a store that is there. @throws HoldfastError `STORE_REFUSED`, `NO_SNAPSHOT` where there is none */
+/**
+ * Enters a store that is there.
+ * @throws HoldfastError `STORE_REFUSED`, also where something in it is not ours; `NO_SNAPSHOT` where there is none
+ */
 export function openStore(path: string, owner: Owner): Directory {
   const store = enter(path);
   try {
     checkOwner(store, owner);
+    listStore(store); // refused before anything is made in it
   } catch (error) {
     store.close();
     throw error;

@@ -24,7 +24,9 @@ import { build } from './build.ts';
 import { setCurrent } from './current.ts';
 import { canExecute } from './executable.ts';
 import { checkRoot, findByHash, findProven, passGate } from './find.ts';
+import { readRecord } from './record.ts';
 import { type Found, HeldLock, type Taken, type TakeRequest, type Unsettled } from './request.ts';
+import { listStore } from './store.ts';
 import { wipeSnapshots, wipeStaging } from './wipe.ts';
 
 /** How often to look at an upgrade that gives no hint of its end, ms. */
@@ -75,7 +77,7 @@ async function attempt(request: TakeRequest): Promise<Taken | Unsettled> {
     const gated = await passGate(request, lock, found, listing);
     return 'unsettled' in gated ? gated : keep(request, gated, true, wiped);
   } catch (error) {
-    if (!isPassing(error)) throw error;
+    if (!isPassing(error) && !isInterrupted(error, request)) throw error;
     return { unsettled: asGateError(error) };
   } finally {
     lock.release();
@@ -121,20 +123,30 @@ function checkProgram(store: Directory, found: Found): void {
 
 /** Does this error mean that somebody is replacing files just now? */
 function isPassing(error: unknown): error is HoldfastError {
-  return (
-    error instanceof HoldfastError &&
-    ((error.code === 'BAD_SOURCE' && (error.errno === 'ESTALE' || error.errno === 'ENOENT')) ||
-      error.code === 'NOT_AN_INSTALLATION')
-  );
+  return error instanceof HoldfastError && error.code === 'BAD_SOURCE' && PASSING.has(error.errno ?? '');
+}
+
+/** ESTALE: not the file that was listed any more; ENOENT: gone since its directory was read. */
+const PASSING: ReadonlySet<string> = new Set(['ESTALE', 'ENOENT']);
+
+/** Not an installation, though a snapshot was taken of it: its files are being removed and put back. */
+function isInterrupted(error: unknown, request: TakeRequest): error is HoldfastError {
+  if (!(error instanceof HoldfastError) || error.code !== 'NOT_AN_INSTALLATION') return false;
+  return listStore(request.store).snapshots.some(id => {
+    const directory = request.store.enter(id);
+    try {
+      return readRecord(directory)?.lightningd === request.lightningd;
+    } finally {
+      directory.close();
+    }
+  });
 }
 
 /** After the settling time such an error is final, and says what it is: an upgrade that does not end. */
 function asGateError(error: HoldfastError): HoldfastError {
-  return error.code === 'NOT_AN_INSTALLATION' || error.errno === 'ENOENT'
-    ? error
-    : new HoldfastError('GATE', error.message, {
-        path: error.path,
-        cause: error,
-        hint: 'wait until the upgrade is complete, then try again',
-      });
+  return new HoldfastError('GATE', `an upgrade seems to be under way: ${error.message}`, {
+    path: error.path,
+    cause: error,
+    hint: [...error.hints, 'wait until the upgrade is complete, then try again'],
+  });
 }
