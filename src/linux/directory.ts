@@ -15,6 +15,7 @@ import {
   readdirSync,
 } from 'node:fs';
 import { systemError } from '../errors.ts';
+import { type LockKind, tryLock } from './flock.ts';
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
@@ -78,9 +79,22 @@ export class Directory {
     return this.attempt('look at', name, path => lstatSync(path, { bigint: true, throwIfNoEntry: false }));
   }
 
-  /** What the directory itself is. */
+  /** What the directory itself is. @throws HoldfastError `SYSTEM` */
   stat(): BigIntStats {
-    return fstatSync(this.fd, { bigint: true });
+    try {
+      return fstatSync(this.fd, { bigint: true });
+    } catch (error) {
+      throw systemError('look at', this.path, error);
+    }
+  }
+
+  /** Takes a lock on the directory if nobody holds one that conflicts. @throws HoldfastError `SYSTEM` */
+  tryLock(kind: LockKind): boolean {
+    try {
+      return tryLock(this.fd, kind);
+    } catch (error) {
+      throw systemError('lock', this.path, error);
+    }
   }
 
   /** Runs a system call on an entry; a failure is worded with the path that the operator knows. */

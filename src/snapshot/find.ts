@@ -4,7 +4,6 @@
  */
 import { HoldfastError, quote } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
-import { tryLock } from '../linux/flock.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import { snapshotId } from './layout.ts';
 import { directoriesMoved, isProven, proveByHash } from './prove.ts';
@@ -31,7 +30,7 @@ function findFirst(
     let found: Found | undefined;
     try {
       found = test(directory, id);
-      if (found !== undefined && tryLock(directory.fd, 'shared')) return found;
+      if (found !== undefined && directory.tryLock('shared')) return found;
       found = undefined; // held exclusively, and not by one of us: somebody else is about to remove it
     } finally {
       if (found === undefined) directory.close();
@@ -49,7 +48,7 @@ export async function findByHash(request: TakeRequest, listing: Listing): Promis
       const old = readRecord(directory);
       const proof = await proveByHash(directory, old, listing.files, request);
       if (proof === undefined || directoriesMoved(listing.directories)) continue;
-      if (!id.startsWith(snapshotId(proof.manifest.root)) || !tryLock(directory.fd, 'shared')) continue;
+      if (!id.startsWith(snapshotId(proof.manifest.root)) || !directory.tryLock('shared')) continue;
       const record = makeRecord({
         ...recordOf(request, listing, proof.manifest),
         placedDirectories: proof.placedDirectories,

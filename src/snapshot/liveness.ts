@@ -6,7 +6,6 @@
 import { type BigIntStats, type Dirent, readdirSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
-import { tryLock } from '../linux/flock.ts';
 import { executingInodes } from '../linux/processes.ts';
 
 /** Answers for many snapshots after one look at the processes, and none when no snapshot asks. */
@@ -20,7 +19,7 @@ export class Liveness {
     const directory = store.enter(name);
     try {
       // we let go at once: whoever wants the lock on this directory holds the store's lock first
-      if (!tryLock(directory.fd, 'exclusive')) return true;
+      if (!directory.tryLock('exclusive')) return true;
       this.#executing ??= executingInodes();
       return this.#executing.size > 0 && holdsAny(directory, this.#executing);
     } finally {

@@ -12,7 +12,6 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
-import { tryLock } from '../linux/flock.ts';
 import type { FileMode, ManifestFile } from '../manifest/manifest.ts';
 import { hashFiles } from './hash.ts';
 import {
@@ -78,7 +77,7 @@ export async function stage(
   store.make(name);
   const directory = store.enter(name);
   try {
-    if (!tryLock(directory.fd, 'shared')) {
+    if (!directory.tryLock('shared')) {
       throw new HoldfastError('SYSTEM', `${quote(directory.path)} is locked by another process`, {
         path: directory.path,
       });

@@ -1,0 +1,68 @@
+/**
+ * strace(1) for tests: lists the system calls that a command makes on paths below given directories, and makes the
+ * nth call of a kind fail or kill. Counts are per thread, so only calls of the main thread are offered: bin/holdfast's
+ * shell, Node's main thread and lightningd are one and the same PID.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** A system call on something of ours: the nth of its name in the main thread. */
+export interface TracedCall {
+  readonly name: string;
+  readonly nth: number;
+  /** the line of strace, for messages */
+  readonly line: string;
+}
+
+/** How a traced command ended. */
+export interface Traced {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Why strace cannot be used here; undefined when it can. */
+export function noStrace(): string | undefined {
+  const { status, error, stderr } = spawnSync('strace', ['-f', '-o', '/dev/null', 'true'], {
+    encoding: 'utf8',
+  });
+  if (error !== undefined) return 'strace is not installed';
+  return status === 0 ? undefined : `strace cannot trace here: ${stderr.trim().split('\n')[0]}`;
+}
+
+/** Lists the main thread's calls whose line names one of `paths`, in order. */
+export function callsOn(paths: readonly string[], command: readonly string[]): TracedCall[] {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-strace-'));
+  try {
+    const log = join(directory, 'log');
+    const { status } = spawnSync('strace', ['-f', '-y', '-s', '256', '-o', log, ...command], {
+      timeout: 60_000,
+    });
+    if (status === null) throw new Error('the traced command did not end');
+    const lines = readFileSync(log, 'latin1').split('\n');
+    const main = /^(\d+)/.exec(lines[0] ?? '')?.[1];
+    const counts = new Map<string, number>();
+    const calls: TracedCall[] = [];
+    for (const line of lines) {
+      const [, pid, name] = /^(\d+)\s+([a-z_0-9]+)\(/.exec(line) ?? [];
+      if (pid !== main || name === undefined) continue;
+      const nth = (counts.get(name) ?? 0) + 1;
+      counts.set(name, nth);
+      if (paths.some(path => line.includes(path))) calls.push({ name, nth, line });
+    }
+    return calls;
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** Runs the command with one call tampered with: `error=EIO`, or `signal=KILL`. */
+export function inject(call: TracedCall, what: string, command: readonly string[]): Traced {
+  const injection = `inject=${call.name}:${what}:when=${call.nth}`;
+  const args = ['-f', '-qq', '-o', '/dev/null', '-e', `trace=${call.name}`, '-e', injection, ...command];
+  const { status, signal, stdout, stderr } = spawnSync('strace', args, { encoding: 'utf8', timeout: 60_000 });
+  return { status, signal, stdout, stderr };
+}
