@@ -3,16 +3,18 @@
  * lightning-dir, chooses the store, has the snapshot taken. Never prints: what is to be said goes to the callbacks.
  */
 import { readFileSync, realpathSync } from 'node:fs';
-import { quote } from '../errors.ts';
+import { HoldfastError, quote } from '../errors.ts';
 import { listContents } from '../lightning/contents.ts';
 import { findInstallation } from '../lightning/installation.ts';
 import { locateLightningd } from '../lightning/locate.ts';
 import { type LightningOptions, readLightningOptions } from '../lightning/options.ts';
+import { chooseFallback } from '../snapshot/choose-fallback.ts';
+import type { FallbackOrigin } from '../snapshot/fallback.ts';
 import { STORE_NAME } from '../snapshot/layout.ts';
 import type { Method } from '../snapshot/place.ts';
 import type { Listing, Taken, TakeRequest, Unsettled } from '../snapshot/request.ts';
-import { makeStore } from '../snapshot/store.ts';
-import { takeSnapshot } from '../snapshot/take.ts';
+import { makeStore, openStore } from '../snapshot/store.ts';
+import { pointTo, takeSnapshot } from '../snapshot/take.ts';
 import { askGate, findTraces } from './gate.ts';
 import type { World } from './world.ts';
 
@@ -48,6 +50,8 @@ export interface Prepared {
   readonly taken: Taken;
   /** the directory that holds the snapshot */
   readonly store: string;
+  /** where the store comes from when the one asked for executes nothing */
+  readonly fallback: FallbackOrigin | undefined;
   readonly steps: readonly StepTime[];
 }
 
@@ -65,17 +69,54 @@ export function findTarget(options: PrepareOptions, world: World): Target {
   };
 }
 
-/** Takes the snapshot that this target is to run from. @throws HoldfastError, see takeSnapshot */
+/**
+ * Takes the snapshot that this target is to run from; where the store executes nothing, in a fallback.
+ * @throws HoldfastError, see takeSnapshot and chooseFallback
+ */
 export async function prepare(target: Target, options: PrepareOptions, world: World): Promise<Prepared> {
   const lightningd = realpathSync(target.lightningd);
+  const { lightningDir } = target.options;
   warnOfOutsiders(target.options, world);
-  const place = options.snapshotDir ?? `${target.options.lightningDir}/${STORE_NAME}`;
+  const place = options.snapshotDir ?? `${lightningDir}/${STORE_NAME}`;
   const steps = new StepClock();
-  const taken = await takeSnapshot({
-    ...requestOf(lightningd, options, world, steps),
-    store: makeStore(place, world),
-  });
-  return { taken, store: place, steps: steps.end() };
+  const request = requestOf(lightningd, options, world, steps);
+  const store = makeStore(place, world);
+  try {
+    return {
+      taken: await takeSnapshot({ ...request, store }),
+      store: place,
+      fallback: undefined,
+      steps: steps.end(),
+    };
+  } catch (error) {
+    if (!isNoexec(error) || !options.fallback) throw error;
+    steps.begin('fallback');
+    const choice = chooseFallback(place, { ...world, lightningDir }, neededBytes(lightningd));
+    world.warn(
+      `${error.message}: using ${quote(choice.path)} (${choice.origin}); holdfast noexec-check says more`,
+    );
+    const fallback = openStore(choice.path, world);
+    const taken = await takeSnapshot({ ...request, store: fallback });
+    await pointTo(store, `${choice.path}/${taken.id}`, request);
+    fallback.close();
+    return { taken, store: choice.path, fallback: choice.origin, steps: steps.end() };
+  } finally {
+    store.close();
+  }
+}
+
+function isNoexec(error: unknown): error is HoldfastError {
+  return error instanceof HoldfastError && error.code === 'NOEXEC';
+}
+
+/** What a new snapshot takes when every file is copied; an installation that changes just now is for the gate. */
+function neededBytes(lightningd: string): bigint {
+  try {
+    return listContents(findInstallation(lightningd)).files.reduce((sum, { stat }) => sum + stat.size, 0n);
+  } catch (error) {
+    if (error instanceof HoldfastError) return 0n;
+    throw error;
+  }
 }
 
 function requestOf(

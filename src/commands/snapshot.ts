@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import { HoldfastError, quote } from '../errors.ts';
 import { readUsers } from '../linux/passwd.ts';
+import type { FallbackOrigin } from '../snapshot/fallback.ts';
 import { PLACEMENTS, type Placement } from '../snapshot/place.ts';
 import { findTarget, type PrepareOptions, prepare, type StepTime } from './prepare.ts';
 import type { World } from './world.ts';
@@ -27,6 +28,8 @@ export interface SnapshotResult {
   readonly reused: boolean;
   /** names in the store that were wiped */
   readonly wiped: readonly string[];
+  /** where the store comes from when the one asked for executes nothing; null when it does */
+  readonly fallback: FallbackOrigin | null;
   /** milliseconds by step */
   readonly steps: readonly StepTime[];
 }
@@ -41,7 +44,7 @@ export async function snapshot(options: PrepareOptions, world: World): Promise<S
     });
   }
   refuseForeignDirectory(target.options.lightningDir, world.uid);
-  const { taken, store, steps } = await prepare(target, options, world);
+  const { taken, store, fallback, steps } = await prepare(target, options, world);
   const { id, record, reused, wiped } = taken;
   const sizes = record.files.map(({ path }) => Number(taken.directory.lstat(path)?.size ?? 0));
   taken.directory.close();
@@ -56,6 +59,7 @@ export async function snapshot(options: PrepareOptions, world: World): Promise<S
     placements: countPlacements(record.files),
     reused,
     wiped,
+    fallback: fallback ?? null,
     steps,
   };
 }

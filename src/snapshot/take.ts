@@ -52,6 +52,25 @@ export async function takeSnapshot(request: TakeRequest): Promise<Taken> {
   }
 }
 
+/**
+ * Points a store that cannot hold programs to the snapshot in a fallback, by an absolute path, and wipes what it still
+ * has from before: whoever looks for the snapshot looks here first.
+ */
+export async function pointTo(
+  store: Directory,
+  path: string,
+  request: Omit<TakeRequest, 'store'>,
+): Promise<void> {
+  const lock = new HeldLock({ ...request, store });
+  await lock.take();
+  try {
+    wipeSnapshots(store, undefined);
+    setCurrent(store, path, { pid: request.pid, random: randomBytes(4) });
+  } finally {
+    lock.release();
+  }
+}
+
 /** Steps 1 to 10, once. */
 async function attempt(request: TakeRequest): Promise<Taken | Unsettled> {
   const { store, onStep } = request;
@@ -103,7 +122,7 @@ function keep(request: TakeRequest, found: Found, reused: boolean, wiped: readon
 
 /** @throws HoldfastError `NOEXEC` where the store's file system executes nothing */
 function checkExecutable(store: Directory): void {
-  if (canExecute(store.at())) return;
+  if (canExecute(store.at(), store.path)) return;
   throw new HoldfastError('NOEXEC', `no program can be executed below ${quote(store.path)}`, {
     path: store.path,
     hint: ['holdfast noexec-check says why, and what to do', 'or use a store elsewhere: --snapshot-dir=DIR'],
