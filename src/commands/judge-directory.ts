@@ -8,8 +8,8 @@ import { errnoOf, HoldfastError, quote } from '../errors.ts';
 import { Directory } from '../linux/directory.ts';
 import { freeBytes } from '../linux/free-space.ts';
 import { isNoexec, type Mount, mountOf, mountOfOpen, readMounts } from '../linux/mountinfo.ts';
-import { type ExecProbe, probeExec } from '../snapshot/executable.ts';
 import { type FallbackCandidate, lookAtFallback } from '../snapshot/fallback.ts';
+import { type ExecProbe, probeExec } from '../snapshot/probe-exec.ts';
 import { type MethodTrial, type SampleFile, tryPlacement } from '../snapshot/try-placement.ts';
 import type { DirectoryOrigin, DirectoryReport, Holds, MountReport } from './noexec-report.ts';
 
@@ -62,7 +62,9 @@ export function judgeFallback(candidate: FallbackCandidate, load: Load): Directo
   try {
     const { directory, missing } = lookAtFallback(candidate);
     try {
-      return judge(directory, path, origin, missing.length === 0, load);
+      const report = judge(directory, path, origin, missing.length === 0, load);
+      // run passes over what it may not write to
+      return report.write.works === false ? { ...report, holds: 'no' } : report;
     } finally {
       directory.close();
     }

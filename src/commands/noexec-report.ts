@@ -1,6 +1,6 @@
 /** The shape of `noexec-check --json`: described in docs/json.md, and stable. Absent facts are null. */
-import type { ExecProbe } from '../snapshot/executable.ts';
 import type { FallbackOrigin } from '../snapshot/fallback.ts';
+import type { ExecProbe } from '../snapshot/probe-exec.ts';
 import type { MethodTrial } from '../snapshot/try-placement.ts';
 
 /** Can it hold programs? `unknown`: it could not be determined. */

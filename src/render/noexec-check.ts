@@ -23,7 +23,7 @@ function renderDirectory(directory: DirectoryReport): string[] {
   const lines = [`${visible(path)}${origin === 'given' ? '' : ` (${origin})`}: ${HOLDS[holds]}`];
   const say = (label: string, text: string): number => lines.push(`  ${label.padEnd(10)} ${visible(text)}`);
   say('because', reason);
-  if (!exists && judged !== null) say('judged by', `${judged}: it does not exist yet`);
+  if (!exists && judged !== null) say('judged by', `${judged}, its nearest parent: it does not exist yet`);
   if (mount !== null) say('mount', mountWords(mount));
   if (judged === null) return lines; // nothing was tried
   if (exec.reason !== reason) say('execute', `${exec.verdict}: ${exec.reason}`);

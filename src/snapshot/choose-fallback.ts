@@ -76,7 +76,7 @@ function whyNotExecutable(directory: Directory): string | undefined {
 }
 
 /** Why a new snapshot does not fit; a store that has one already may need no new one, and is not asked. */
-export function whyNoRoom({ directory, missing }: FallbackSite, needed: bigint): string | undefined {
+function whyNoRoom({ directory, missing }: FallbackSite, needed: bigint): string | undefined {
   if (missing.length === 0 && directory.names().some(isSnapshotName)) return undefined;
   const free = freeBytes(directory.at());
   if (free === undefined || free >= needed) return undefined;

@@ -290,6 +290,6 @@ test('the text says the verdict, the grounds and the choice', () => {
   const lines = renderNoexecCheck(check(optionsFor(dir)));
   expect(lines[0]).toBe(`${dir}/lightning/subdaemons (store): can hold programs`);
   expect(lines).toContain('  hard link  works');
-  expect(lines).toContain(`  judged by  ${dir}: it does not exist yet`);
+  expect(lines).toContain(`  judged by  ${dir}, its nearest parent: it does not exist yet`);
   expect(lines.at(-2)).toBe(`run would use: ${dir}/lightning/subdaemons`);
 });

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Directory } from '../../src/linux/directory.ts';
 import { smallestProgram } from '../../src/linux/smallest-program.ts';
-import { canExecute, probeExec } from '../../src/snapshot/executable.ts';
+import { canExecute } from '../../src/snapshot/executable.ts';
+import { probeExec } from '../../src/snapshot/probe-exec.ts';
 import { ORDINARY_USER } from '../helpers/holdfast.ts';
 import { lastingDir, noMounts, programOf, underMounts } from '../helpers/mounts.ts';
 import { asUser } from '../helpers/running.ts';
@@ -15,7 +16,8 @@ const PROBE = `
   import { readdirSync } from 'node:fs';
   import { Directory } from 'src/linux/directory.ts';
   import { isNoexec, mountOfOpen } from 'src/linux/mountinfo.ts';
-  import { canExecute, probeExec } from 'src/snapshot/executable.ts';
+  import { canExecute } from 'src/snapshot/executable.ts';
+  import { probeExec } from 'src/snapshot/probe-exec.ts';
   const answers = process.argv.slice(2).map(path => {
     const directory = Directory.open(path);
     const { verdict, errno } = probeExec(directory, isNoexec(mountOfOpen(directory.fd, path)));
@@ -43,7 +45,8 @@ test.each([
 
 test('it runs on this machine and ends with 0', ctx => {
   const image = smallestProgram(process.arch);
-  if (image === undefined) return ctx.skip(`none for ${process.arch}: a small program of the system's is copied`);
+  if (image === undefined)
+    return ctx.skip(`none for ${process.arch}: a small program of the system's is copied`);
   const path = join(tempDir(), 'program');
   writeFileSync(path, image, { mode: 0o755 });
   const { status, stdout, stderr } = spawnSync(path, ['--with', 'arguments'], { encoding: 'utf8' });
