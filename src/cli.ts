@@ -13,6 +13,7 @@ import { type Request, readWords } from './cli/words.ts';
 import { errnoOf, HoldfastError } from './errors.ts';
 import { EXIT, exitStatus } from './exit-codes.ts';
 import { type Inherited, parseInherited } from './launch/inherited.ts';
+import { makeChildrenPossible } from './launch/launch.ts';
 
 /** The caller's standard output and error. */
 const STDOUT = 1;
@@ -25,6 +26,7 @@ async function main(): Promise<void> {
   let json = false;
   try {
     const inherited = parseInherited(readFileSync('/proc/self/cmdline'));
+    makeChildrenPossible(inherited);
     command = inherited.invokedAs === 'lightningd' ? 'run' : (inherited.words[0]?.toString() ?? '');
     json = command !== 'run' && inherited.words.some(word => word.equals(Buffer.from('--json')));
     const outcome = await perform(readWords(inherited.words, inherited.invokedAs), inherited);
@@ -41,8 +43,11 @@ async function perform(request: Request, inherited: Inherited): Promise<Outcome>
     return say(helpText(request.command, version()));
   }
   if (request.kind === 'version') return say(`holdfast ${version()}\n`);
-  const surroundings = surroundingsOf(inherited, request.options, message =>
-    write(STDERR, `holdfast: ${message}\n`),
+  const surroundings = surroundingsOf(
+    inherited,
+    request.options,
+    message => write(STDERR, `holdfast: ${message}\n`),
+    draw,
   );
   switch (request.command) {
     case 'run':
@@ -87,6 +92,11 @@ function fail(command: string, json: boolean, error: unknown): number {
   write(STDERR, lines.map(line => `holdfast: ${line}\n`).join(''));
   if (process.env.HOLDFAST_DEBUG === '1' && error instanceof Error) write(STDERR, `${error.stack}\n`);
   return exitStatus(command, known.code);
+}
+
+/** Draws on the terminal, if stderr is one. tty is loaded for that alone: it brings half of Node's streams with it. */
+function draw(text: string): void {
+  if (process.getBuiltinModule('node:tty').isatty(STDERR)) write(STDERR, text);
 }
 
 /** Writes all of it, waiting where a non-blocking pipe is full; a reader that is gone is no failure of ours. */

@@ -1,25 +1,31 @@
 /** The world as commands see it, made from this process; and what the launcher inherited. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { World } from '../commands/world.ts';
 import { parseEnvironment } from '../launch/environment.ts';
 import type { Inherited } from '../launch/inherited.ts';
+import { makeProgress, type Progress } from './progress.ts';
 import type { GivenOptions } from './words.ts';
 
 /** The world, and the notes that bin/holdfast took of what Node would overwrite. */
 export interface Surroundings extends World {
   readonly inherited: Inherited;
+  /** shows nothing where there is no terminal, nor with --quiet or --json */
+  readonly progress: Progress;
 }
 
-/** The surroundings of this process; `say` prints one line on stderr. */
+/** The surroundings of this process; `say` prints one line on stderr, `draw` draws on the terminal if that is one. */
 export function surroundingsOf(
   inherited: Inherited,
   options: GivenOptions,
   say: (message: string) => void,
+  draw: (text: string) => void,
 ): Surroundings {
   const silent = (): void => undefined;
   return {
     inherited,
-    environment: parseEnvironment(inherited.environment),
+    progress: makeProgress(options.quiet === true || options.json === true ? undefined : draw),
+    environment: parseEnvironment(inherited.environment ?? readFileSync('/proc/self/environ')),
     cwd: currentDirectory(),
     uid: process.geteuid?.() ?? 0,
     pid: process.pid,

@@ -1,0 +1,113 @@
+/**
+ * What bin/holdfast noted of the process before Node changed it, read from our own command line as the kernel has it
+ * (process.argv is decoded, and loses bytes that are no UTF-8). Pure.
+ *
+ *     node --jitless cli.cjs holdfast-notes/1 NAME closed=01 inherited=,3,4 LINE… = WORD…
+ *
+ * The LINEs are od's: the environment, then /proc/self/status and /proc/self/limits, in words of eight bytes.
+ */
+import { endianness } from 'node:os';
+import { HoldfastError } from '../errors.ts';
+
+/** The process as its caller made it. */
+export interface Inherited {
+  /** the name that holdfast was started under */
+  readonly invokedAs: string;
+  /** holdfast's own words, byte for byte */
+  readonly words: readonly Buffer[];
+  /** the caller's environment: NAME=VALUE, each ended by a NUL, in his order; undefined: it is as Node has it */
+  readonly environment: Buffer | undefined;
+  /** which of 0, 1 and 2 were closed */
+  readonly closed: readonly number[];
+  /** the other descriptors that were open and not close-on-exec */
+  readonly descriptors: readonly number[];
+  /** bit n-1 for signal n, as in /proc/PID/status (proc_pid_status(5)) */
+  readonly ignoredSignals: bigint;
+  readonly blockedSignals: bigint;
+  /** the soft RLIMIT_NOFILE; undefined: as it is */
+  readonly nofileSoft: bigint | undefined;
+}
+
+const MARK = 'holdfast-notes/1';
+const UNLIMITED = 2n ** 64n - 1n;
+
+/**
+ * Reads /proc/self/cmdline.
+ * @throws HoldfastError `UNSUPPORTED` where the notes are not what bin/holdfast writes
+ */
+export function parseInherited(cmdline: Buffer): Inherited {
+  const all = splitStrings(cmdline);
+  const mark = all.findIndex(word => word.toString('latin1') === MARK);
+  if (mark === -1) return withoutNotes(all);
+  const [name, closed, inherited, ...rest] = all.slice(mark + 1);
+  const end = rest.findIndex(word => word.toString('latin1') === '=');
+  if (name === undefined || closed === undefined || inherited === undefined || end === -1) {
+    throw new HoldfastError('UNSUPPORTED', 'the environment could not be read from /proc by the program od', {
+      hint: 'holdfast needs od of GNU coreutils, and /proc mounted',
+    });
+  }
+  const notes = parseDump(rest.slice(0, end));
+  return {
+    invokedAs: name.toString(),
+    words: rest.slice(end + 1),
+    environment: notes.environment,
+    closed: [...closed.toString('latin1').slice('closed='.length)].map(Number),
+    descriptors: inherited
+      .toString('latin1')
+      .slice('inherited='.length)
+      .split(',')
+      .filter(Boolean)
+      .map(Number),
+    ignoredSignals: signalSet(notes.text, 'SigIgn'),
+    blockedSignals: signalSet(notes.text, 'SigBlk'),
+    nofileSoft: softLimit(notes.text),
+  };
+}
+
+/** Started by hand as `node cli.cjs WORD…`: nothing is known, nothing is put back. */
+function withoutNotes(all: readonly Buffer[]): Inherited {
+  const script = all.findIndex(word => /\.c?js$/.test(word.toString('latin1')));
+  return {
+    invokedAs: 'holdfast',
+    words: all.slice(script + 1),
+    environment: undefined,
+    closed: [],
+    descriptors: [],
+    ignoredSignals: 0n,
+    blockedSignals: 0n,
+    nofileSoft: undefined,
+  };
+}
+
+/** od's lines back to bytes: the environment ends with the last NUL, the text of status and limits follows. */
+function parseDump(lines: readonly Buffer[]): { environment: Buffer; text: string } {
+  const words = lines.flatMap(line => line.toString('latin1').split(' ').filter(Boolean));
+  const bytes = Buffer.from(words.join(''), 'hex');
+  if (endianness() === 'LE') bytes.swap64();
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end--; // od fills the last word with zeros
+  const text = bytes.lastIndexOf(0, end - 1) + 1;
+  return { environment: bytes.subarray(0, text), text: bytes.toString('latin1', text, end) };
+}
+
+function signalSet(text: string, key: string): bigint {
+  const hex = new RegExp(`^${key}:\\s*([0-9a-f]+)$`, 'm').exec(text)?.[1];
+  return hex === undefined ? 0n : BigInt(`0x${hex}`);
+}
+
+function softLimit(text: string): bigint | undefined {
+  const soft = /^Max open files\s+(\d+|unlimited)/m.exec(text)?.[1];
+  if (soft === undefined) return undefined;
+  return soft === 'unlimited' ? UNLIMITED : BigInt(soft);
+}
+
+/** Splits at NULs; each string is ended by one. */
+export function splitStrings(block: Buffer): Buffer[] {
+  const strings: Buffer[] = [];
+  for (let start = 0; start < block.length; ) {
+    const end = block.indexOf(0, start);
+    strings.push(block.subarray(start, end === -1 ? block.length : end));
+    start = end === -1 ? block.length : end + 1;
+  }
+  return strings;
+}
