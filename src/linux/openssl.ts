@@ -6,6 +6,7 @@
  * Calls: BIO_f_md(3), BIO_s_fd(3), BIO_should_retry(3), SHA256(3).
  */
 import { readSync } from 'node:fs';
+import { HoldfastError } from '../errors.ts';
 import { type CFunction, libc } from './libc.ts';
 
 /** What koffi's functions have besides being callable: the same call on one of libuv's threads. */
@@ -63,7 +64,8 @@ function bind(): OpenSsl | undefined {
     digestOf(fd) {
       const bio = present(bioNew(calls.filter));
       try {
-        if (bioCtrl(bio, BIO_C_SET_MD, 0, md) !== 1) throw new Error('OpenSSL cannot start SHA-256');
+        if (bioCtrl(bio, BIO_C_SET_MD, 0, md) !== 1)
+          throw new HoldfastError('UNSUPPORTED', 'OpenSSL cannot start SHA-256');
         bioPush(bio, present(bioNewFd(fd, BIO_NOCLOSE)));
       } catch (error) {
         calls.bioFreeAll(bio);
@@ -110,7 +112,8 @@ function descriptorDigest(
     },
     digest() {
       const digest = Buffer.allocUnsafe(SHA256_BYTES);
-      if (bioGets(bio, digest, SHA256_BYTES) !== SHA256_BYTES) throw new Error('OpenSSL gave no digest');
+      if (bioGets(bio, digest, SHA256_BYTES) !== SHA256_BYTES)
+        throw new HoldfastError('UNSUPPORTED', 'OpenSSL gave no digest');
       return digest;
     },
     free() {
@@ -131,6 +134,6 @@ function readError(fd: number, buffer: Buffer, length: number): Error {
 
 /** koffi answers a null pointer with null: OpenSSL is out of memory. */
 function present(pointer: unknown): unknown {
-  if (pointer === null) throw new Error('OpenSSL is out of memory');
+  if (pointer === null) throw new HoldfastError('SYSTEM', 'OpenSSL is out of memory');
   return pointer;
 }

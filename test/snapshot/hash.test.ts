@@ -16,12 +16,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openssl } from '../../src/linux/openssl.ts';
-import { type Digests, nodeDigests, sha256 } from '../../src/snapshot/digest.ts';
+import { type Digests, nodeDigests } from '../../src/snapshot/digest.ts';
 import { type HashRequest, hashFiles } from '../../src/snapshot/hash.ts';
 
 const MiB = 1 << 20;
 /** Both sides of every limit: empty, the last file done on the main thread, the first on a thread, one and several pieces. */
-const SIZES = [0, 1, 4096, 131071, 131072, 131073, MiB, 4 * MiB - 1, 4 * MiB, 4 * MiB + 1, 9 * MiB + 5];
+const SIZES = [0, 1, 4096, 131071, 131072, 131073, MiB, 2 * MiB - 1, 2 * MiB, 2 * MiB + 1, 9 * MiB + 5];
 
 let top: string;
 beforeEach(() => {
@@ -136,7 +136,7 @@ describe.each(engines)('hashing by %s', (_name, engine) => {
     closeSync(full);
   });
 
-  it('a file of 512 MiB takes no more memory than one of 20', async () => {
+  it('a file of 128 MiB takes no more memory than one of 20', async () => {
     await hashFiles([{ path: sparse('small', 20 * MiB), size: 20 * MiB }], by);
     const before = process.memoryUsage().arrayBuffers;
     let most = 0;
@@ -144,10 +144,10 @@ describe.each(engines)('hashing by %s', (_name, engine) => {
       most = Math.max(most, process.memoryUsage().arrayBuffers - before);
     };
     const [result] = await hashFiles(
-      [{ path: sparse('big', 512 * MiB), size: 512 * MiB, onChunk: watch }],
+      [{ path: sparse('big', 128 * MiB), size: 128 * MiB, onChunk: watch }],
       by,
     );
-    expect(result?.size).toBe(512 * MiB);
+    expect(result?.size).toBe(128 * MiB);
     expect(most).toBeLessThan(4 * MiB);
   });
 
@@ -205,21 +205,6 @@ describe('hashFiles', () => {
 
   it('has nothing to do for no files', async () => {
     expect(await hashFiles([])).toEqual([]);
-  });
-});
-
-describe('sha256', () => {
-  it('is the digest of the pieces on end (FIPS 180-4, the two-block message)', () => {
-    const pieces = ['abcdbcdecdefdefgefghfghighij', 'hijkijkljklmklmnlmnomnopnopq'].map(text =>
-      Buffer.from(text),
-    );
-    expect(Buffer.from(sha256(...pieces)).toString('hex')).toBe(
-      '248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1',
-    );
-  });
-
-  it('is the digest of nothing for no pieces', () => {
-    expect(Buffer.from(sha256()).toString('hex')).toBe(hex(Buffer.alloc(0)));
   });
 });
 
