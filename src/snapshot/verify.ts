@@ -1,0 +1,186 @@
+/**
+ * Is a snapshot what its manifest says? A list of named checks, all of them made, every mismatch reported. Never
+ * writes, never follows a symbolic link in the snapshot, never hangs on what was put there in a file's place.
+ *
+ * 1. Look at everything once (lstat). 2. Read the manifest and SHA256SUMS: `manifest`. 3. Hash the files that are
+ * there, regular, and of their size. 4. Judge: all other checks, over what was read.
+ */
+import { lstatSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
+import { Directory } from '../linux/directory.ts';
+import { tryLock } from '../linux/flock.ts';
+import type { Manifest } from '../manifest/manifest.ts';
+import { CHECK_FUNCTIONS } from './checks.ts';
+import {
+  CHECKS,
+  type CheckName,
+  type CheckResult,
+  type Finding,
+  Ledger,
+  type Note,
+  type Unknown,
+  type Verdict,
+} from './findings.ts';
+import { type HashTarget, hashEach, type OnProgress } from './hash-each.ts';
+import { isSnapshotName, LOCK_NAME, OUR_FILES } from './layout.ts';
+import { readRecord } from './record.ts';
+import { type Scan, scan } from './scan.ts';
+import { type Expected, expectedFiles, readManifest, readSums } from './subject.ts';
+
+/** What verify says of one snapshot. */
+export interface SnapshotReport {
+  /** absolute, links resolved */
+  readonly path: string;
+  readonly verdict: Verdict;
+  /** from the manifest, where it is valid */
+  readonly root: string | null;
+  readonly version: string | null;
+  /** number of files hashed, and their bytes */
+  readonly files: number;
+  readonly bytes: number;
+  readonly checks: readonly { readonly name: CheckName; readonly result: CheckResult }[];
+  readonly findings: readonly Finding[];
+  readonly unknowns: readonly Unknown[];
+  readonly notes: readonly Note[];
+}
+
+/** The report, and the manifest that other answers build on. */
+export interface Verified {
+  readonly report: SnapshotReport;
+  /** undefined where it is not valid */
+  readonly manifest: Manifest | undefined;
+}
+
+/** Options of verifySnapshot. */
+export interface VerifyOptions {
+  readonly expectRoot?: string | undefined;
+  readonly onProgress?: OnProgress | undefined;
+}
+
+/**
+ * Verifies the snapshot at `path`, which may be a symbolic link to it.
+ * @throws HoldfastError `NO_SNAPSHOT` where there is none, or where it was removed meanwhile; `SYSTEM` where the
+ *   directory cannot be entered at all
+ */
+export async function verifySnapshot(path: string, options: VerifyOptions = {}): Promise<Verified> {
+  const real = resolveLinks(path);
+  const directory = Directory.open(real);
+  try {
+    keepFromWipe(directory);
+    const scanned = scan(directory);
+    if (!looksLikeSnapshot(basename(real), scanned)) throw noSnapshot(path, 'there is no snapshot in');
+    const ledger = new Ledger();
+    const manifest = readManifest(directory, scanned, ledger);
+    const sums = readSums(directory, scanned, ledger);
+    const expected = expectedFiles(manifest, sums);
+    const targets = hashable(expected, scanned);
+    const hashes = await hashEach(directory, targets, options.onProgress ?? (() => undefined));
+    const subject = {
+      directory,
+      name: basename(real),
+      owner: ownerOf(real, directory),
+      expectRoot: options.expectRoot,
+      scan: scanned,
+      manifest,
+      sums,
+      expected,
+      copied: copiesOf(directory, scanned),
+      hashes,
+    };
+    for (const name of CHECKS) if (name !== 'manifest') CHECK_FUNCTIONS[name](subject, ledger);
+    // wiped under our eyes by a launch that came before our lock: what is missing then is no finding
+    if (directory.stat().nlink === 0n) throw noSnapshot(path, 'the snapshot was removed meanwhile:');
+    return {
+      manifest,
+      report: {
+        path: real,
+        verdict: ledger.verdict(),
+        root: manifest?.root ?? null,
+        version: manifest?.version ?? null,
+        files: targets.length,
+        bytes: Number(targets.reduce((sum, { stat }) => sum + stat.size, 0n)),
+        checks: CHECKS.map(name => ({ name, result: ledger.resultOf(name) })),
+        findings: ledger.findings,
+        unknowns: ledger.unknowns,
+        notes: ledger.notes,
+      },
+    };
+  } finally {
+    directory.close();
+  }
+}
+
+function resolveLinks(path: string): string {
+  try {
+    const real = realpathSync(path);
+    if (lstatSync(real).isDirectory()) return real;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw systemError('look at', path, error);
+    throw noSnapshot(path, 'there is no snapshot at');
+  }
+  throw noSnapshot(path, 'a snapshot is a directory, not');
+}
+
+/**
+ * A shared lock, for as long as we look: a launch then leaves the snapshot for the next one to wipe. Where it cannot be
+ * had (a file system without flock, no koffi) we go without: a wipe at this very moment would look like damage.
+ */
+function keepFromWipe(directory: Directory): void {
+  try {
+    tryLock(directory.fd, 'shared');
+  } catch {
+    // ENOLCK, EBADF (NFS wants a descriptor open for writing), EIO, UNSUPPORTED: as said above
+  }
+}
+
+/** Its name or a file of ours says so: a snapshot that lost its manifest is damaged, any other directory is none. */
+function looksLikeSnapshot(name: string, { entries, closed }: Scan): boolean {
+  return isSnapshotName(name) || closed.has('.') || [...OUR_FILES].some(file => entries.has(file));
+}
+
+function noSnapshot(path: string, what: string): HoldfastError {
+  return new HoldfastError('NO_SNAPSHOT', `${what} ${quote(path)}`, { path });
+}
+
+/** Those that may be hashed: one that is no file or has another size is a finding already. */
+function hashable(expected: ReadonlyMap<string, Expected> | undefined, { entries }: Scan): HashTarget[] {
+  return [...(expected ?? [])].flatMap(([path, { size }]) => {
+    const stat = entries.get(path);
+    const asExpected = stat?.isFile() === true && (size === undefined || stat.size === BigInt(size));
+    return asExpected ? [{ path, stat }] : [];
+  });
+}
+
+/** The owner of the store that the snapshot lies in; a copy that lies elsewhere has its own. */
+function ownerOf(real: string, directory: Directory): bigint {
+  const store = dirname(real);
+  try {
+    const lock = lstatSync(join(store, LOCK_NAME), { throwIfNoEntry: false });
+    if (lock?.isFile() === true) return lstatSync(store, { bigint: true }).uid;
+  } catch (error) {
+    if (errnoOf(error) !== 'EACCES') throw systemError('look at', store, error);
+    // a store that may be searched but not read would still answer: this one is closed, so it is not known as one
+  }
+  return directory.stat().uid;
+}
+
+/** By the record, as long as the file is the one that it speaks of. It only ever makes a check stricter. */
+function copiesOf(directory: Directory, { entries }: Scan): ReadonlySet<string> {
+  const copies = new Set<string>();
+  for (const { path, placement, placedIs } of readRecordOrNone(directory)?.files ?? []) {
+    const stat = placement === 'hardlink' ? undefined : entries.get(path);
+    if (stat !== undefined && placedIs.startsWith(`${stat.dev}:${stat.ino}:`)) copies.add(path);
+  }
+  return copies;
+}
+
+function readRecordOrNone(directory: Directory) {
+  try {
+    return readRecord(directory);
+  } catch (error) {
+    if (error instanceof HoldfastError) return undefined; // closed to us: then nothing is known to be a copy
+    throw error;
+  }
+}
