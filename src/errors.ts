@@ -33,6 +33,8 @@ export type ErrorCode =
   | 'MANIFEST_INVALID'
   /** the root is not the one expected */
   | 'ROOT_MISMATCH'
+  /** a file is not what its manifest says */
+  | 'DIFFERS'
   /** there is no snapshot where one was looked for */
   | 'NO_SNAPSHOT'
   /** an archive that breaks the rules or the limits */

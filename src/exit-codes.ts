@@ -15,7 +15,7 @@ export const EXIT = {
 } as const;
 
 /** Errors that are findings: holdfast did look, and the answer is no. All others mean that it could not look. */
-const FINDINGS: ReadonlySet<ErrorCode> = new Set(['GATE', 'ROOT_MISMATCH', 'NOEXEC']);
+const FINDINGS: ReadonlySet<ErrorCode> = new Set(['GATE', 'ROOT_MISMATCH', 'DIFFERS', 'NOEXEC']);
 
 /** The exit status of a command that ended with this error. */
 export function exitStatus(command: string, code: ErrorCode): number {

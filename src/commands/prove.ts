@@ -1,0 +1,105 @@
+/** `holdfast prove FILE`: the inclusion proof (RFC 9162, 2.1.3) of one file of a snapshot. Only reads. */
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+import { HoldfastError, quote, systemError } from '../errors.ts';
+import { MAX_MANIFEST_BYTES, type Manifest, parseManifest } from '../manifest/manifest.ts';
+import { makeProof, type Proof } from '../manifest/proof.ts';
+import { directoriesWithManifest } from '../snapshot/above.ts';
+import { isSnapshotName, MANIFEST_NAME, OUR_FILES } from '../snapshot/layout.ts';
+import { sha256 } from '../snapshot/prove.ts';
+import { measure } from './check-proof.ts';
+
+/**
+ * The proof that FILE, as it is now, is an entry of its snapshot. `file` is absolute; links on the way to it are
+ * followed (`current` is one), FILE itself must not be one.
+ * @throws HoldfastError `DIFFERS` where it is not what the manifest says, or in no entry; `NO_SNAPSHOT` where no
+ *   manifest lies above it; `MANIFEST_INVALID`, `SYSTEM`
+ */
+export async function prove(file: string): Promise<Proof> {
+  const { path, kind } = locate(file);
+  const { manifest, entryPath, directory } = findManifest(path, file);
+  const name = basename(directory);
+  if (isSnapshotName(name) && !manifest.root.startsWith(name.slice(0, 16))) {
+    throw differs(directory, `has a manifest with another root than its name says: ${manifest.root}`);
+  }
+  const entry = manifest.files.find(known => known.path === entryPath);
+  if (entry === undefined) {
+    const reason = OUR_FILES.has(entryPath) ? 'holdfast puts it beside the entries' : 'it was added since';
+    throw differs(file, `is no entry of its snapshot's manifest: ${reason}`);
+  }
+  if (kind !== 'file') throw differs(file, `is a ${kind}, not the file that the manifest has`);
+  const found = await measure(path);
+  for (const key of ['size', 'sha256', 'mode'] as const) {
+    if (found[key] === entry[key]) continue;
+    throw differs(file, `is not what the manifest says: ${key} is ${found[key]}, not ${entry[key]}`);
+  }
+  return makeProof(manifest, entryPath, sha256);
+}
+
+function locate(file: string): {
+  path: string;
+  kind: 'file' | 'directory' | 'symbolic link' | 'special file';
+} {
+  try {
+    const path = join(realpathSync(dirname(file)), basename(file));
+    const stat = lstatSync(path);
+    if (stat.isFile()) return { path, kind: 'file' };
+    if (stat.isDirectory()) return { path, kind: 'directory' };
+    return { path, kind: stat.isSymbolicLink() ? 'symbolic link' : 'special file' };
+  } catch (error) {
+    throw systemError('look at', file, error);
+  }
+}
+
+interface Above {
+  readonly directory: string;
+  readonly manifest: Manifest;
+  /** the file's path below it */
+  readonly entryPath: string;
+}
+
+/** The nearest manifest above that is one of ours and has the file; else the nearest that is one of ours. */
+function findManifest(path: string, file: string): Above {
+  let nearest: Above | undefined;
+  let invalid: unknown;
+  for (const directory of directoriesWithManifest(path)) {
+    try {
+      const manifest = readManifest(join(directory, MANIFEST_NAME));
+      const found = { directory, manifest, entryPath: relative(directory, path) };
+      if (manifest.files.some(entry => entry.path === found.entryPath)) return found;
+      nearest ??= found;
+    } catch (error) {
+      invalid ??= error;
+    }
+  }
+  if (nearest !== undefined) return nearest;
+  if (invalid !== undefined) throw invalid;
+  throw new HoldfastError('NO_SNAPSHOT', `${quote(file)} lies in no snapshot`, {
+    path: file,
+    hint: 'name a file of one: holdfast prove ~/.lightning/subdaemons/current/bin/lightningd',
+  });
+}
+
+function readManifest(path: string): Manifest {
+  try {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      const { size } = fstatSync(fd);
+      if (size > MAX_MANIFEST_BYTES) {
+        throw new HoldfastError('MANIFEST_INVALID', `${quote(path)} is too large: ${size} bytes`, { path });
+      }
+      return parseManifest(readFileSync(fd), sha256);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw systemError('read', path, error);
+  }
+}
+
+function differs(file: string, what: string): HoldfastError {
+  return new HoldfastError('DIFFERS', `${quote(file)} ${what}`, {
+    path: file,
+    hint: 'holdfast verify tells all that differs',
+  });
+}
