@@ -73,7 +73,7 @@ function placeByArguments(
 }
 
 /** What lightningd itself was given: all after its name, which for a script comes after the interpreter's. */
-function argumentsOf(process: Process, program: Program): readonly Buffer[] {
+export function argumentsOf(process: Process, program: Program): readonly Buffer[] {
   if (program.kind !== 'script') return process.argv.slice(1);
   const name = basename(program.path);
   const at = process.argv.findIndex((word, index) => index > 0 && basename(word.toString()) === name);
@@ -81,7 +81,7 @@ function argumentsOf(process: Process, program: Program): readonly Buffer[] {
 }
 
 /** HOME as the process was started with. */
-function homeOf(pid: number, proc: string): string | undefined {
+export function homeOf(pid: number, proc: string): string | undefined {
   try {
     const environment = readFileSync(`${proc}/${pid}/environ`, 'utf8').split('\0');
     return environment.find(entry => entry.startsWith('HOME='))?.slice('HOME='.length);
