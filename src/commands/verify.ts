@@ -1,0 +1,150 @@
+/**
+ * `holdfast verify`: are the snapshots what their manifests say; with `--running`, is what runs as well; with
+ * `--proof`, is one file what a proof says. Never writes.
+ */
+import { HoldfastError, quote } from '../errors.ts';
+import { findNodes, type Nodes } from '../lightning/nodes.ts';
+import { readLightningOptions } from '../lightning/options.ts';
+import { type Verdict, worst } from '../snapshot/findings.ts';
+import type { OnProgress } from '../snapshot/hash-each.ts';
+import { CURRENT_NAME, isSnapshotName, STORE_NAME } from '../snapshot/layout.ts';
+import { findByName, selectSnapshots } from '../snapshot/select.ts';
+import { type SnapshotReport, type Verified, verifySnapshot } from '../snapshot/verify.ts';
+import { checkProof, type ProofReport } from './check-proof.ts';
+import { inspectRunning, type RunningReport, snapshotsOf } from './running.ts';
+import type { World } from './world.ts';
+
+/** Whose store, when no snapshot is named. */
+export interface StoreOptions {
+  readonly lightningDir: string | undefined;
+  readonly network: string | undefined;
+  readonly conf: string | undefined;
+  readonly snapshotDir: string | undefined;
+}
+
+/** What the operator asked for. */
+export interface VerifyOptions extends StoreOptions {
+  /** SNAPSHOT: as typed, and as a path; undefined: those that matter */
+  readonly snapshot: { readonly word: string; readonly path: string } | undefined;
+  readonly expectRoot: string | undefined;
+  readonly running: boolean;
+  readonly onProgress: OnProgress;
+}
+
+/** The shape of `verify --json`, described in docs/json.md. */
+export interface VerifyResult {
+  /** the worst of all below: a finding is certain, so it outweighs what is unknown */
+  readonly verdict: Verdict;
+  readonly snapshots: readonly SnapshotReport[];
+  /** snapshots that could not be looked at */
+  readonly unknowns: readonly { readonly path: string; readonly reason: string }[];
+  /** with `--running` */
+  readonly running: RunningReport | null;
+  /** with `--proof` */
+  readonly proof: ProofReport | null;
+}
+
+/** Verifies snapshots, and with `running` what is executed. @throws HoldfastError `NO_SNAPSHOT` where there is none */
+export async function verify(options: VerifyOptions, world: World): Promise<VerifyResult> {
+  const found = options.running ? nodesOf(options, world) : undefined;
+  const { paths, unknowns } = await choose(options, world, found);
+  const verified: Verified[] = [];
+  for (const path of paths) {
+    try {
+      verified.push(await verifySnapshot(path, options));
+    } catch (error) {
+      if (options.snapshot !== undefined || !(error instanceof HoldfastError)) throw error;
+      unknowns.push({ path, reason: error.message });
+    }
+  }
+  const snapshots = verified.map(({ report }) => report);
+  const known = verified.flatMap(({ report, manifest }) =>
+    manifest === undefined ? [] : [{ snapshot: report.path, manifest }],
+  );
+  const running = found === undefined ? null : await inspectRunning(found, known);
+  const verdict = worst([
+    ...snapshots.map(report => report.verdict),
+    unknowns.length > 0 ? 'unknown' : 'ok',
+    running?.verdict ?? 'ok',
+  ]);
+  return { verdict, snapshots, unknowns, running, proof: null };
+}
+
+/** Checks one file against a proof, without the snapshot. @throws HoldfastError see checkProof */
+export async function verifyProof(
+  file: string,
+  proofFile: string,
+  expectRoot: string,
+): Promise<VerifyResult> {
+  const proof = await checkProof(file, proofFile, expectRoot);
+  const verdict: Verdict = proof.findings.length > 0 ? 'finding' : 'ok';
+  return { verdict, snapshots: [], unknowns: [], running: null, proof };
+}
+
+/**
+ * The lightning-dir, and the network if one was named. Only `--conf` can name a lightning-dir in a file: without it no
+ * configuration is read, which may be closed to whoever verifies.
+ * @throws HoldfastError `CONFIG`
+ */
+function nodeOf({ lightningDir, network, conf }: StoreOptions, world: World) {
+  const args = [
+    ...(lightningDir === undefined ? [] : [`--lightning-dir=${lightningDir}`]),
+    ...(network === undefined ? [] : [`--network=${network}`]),
+    conf === undefined ? '--version' : `--conf=${conf}`, // what only answers reads no file (options.ts)
+  ].map(arg => Buffer.from(arg));
+  const options = readLightningOptions(args, { cwd: world.cwd, home: world.environment.HOME });
+  return {
+    lightningDir: options.lightningDir,
+    network: network === undefined ? undefined : options.network,
+  };
+}
+
+/** The nodes of the lightning-dir; of one network, where that is named. */
+function nodesOf(options: StoreOptions, world: World): Nodes {
+  const { lightningDir, network } = nodeOf(options, world);
+  const found = findNodes({ lightningDir });
+  if (network === undefined) return found;
+  const isWanted = (node: { readonly network: string | undefined }) =>
+    node.network === undefined || node.network === network;
+  return { ...found, nodes: found.nodes.filter(isWanted), hidden: found.hidden.filter(isWanted) };
+}
+
+function storeOf(options: StoreOptions, world: World): string {
+  return options.snapshotDir ?? `${nodeOf(options, world).lightningDir}/${STORE_NAME}`;
+}
+
+/** A path, or the name of a snapshot in the store. Whose store that is, is asked only for what may be such a name. */
+function named(
+  { word, path }: NonNullable<VerifyOptions['snapshot']>,
+  options: StoreOptions,
+  world: World,
+): string {
+  const isName = word === CURRENT_NAME || isSnapshotName(word);
+  return (isName ? findByName(storeOf(options, world), word) : undefined) ?? path;
+}
+
+async function choose(options: VerifyOptions, world: World, found: Nodes | undefined) {
+  const unknowns: { path: string; reason: string }[] = [];
+  if (options.snapshot !== undefined) {
+    return { paths: [named(options.snapshot, options, world)], unknowns };
+  }
+  const store = storeOf(options, world);
+  const paths = new Set(found === undefined ? [] : snapshotsOf(found.nodes));
+  try {
+    const selection = await selectSnapshots(store);
+    for (const path of selection.paths) paths.add(path);
+    if (selection.dangling !== undefined) {
+      unknowns.push({ path: selection.dangling, reason: '`current` points there, and there is nothing' });
+    }
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== 'NO_SNAPSHOT' || !options.running) throw error;
+    // a node may run without a snapshot: what it runs is said all the same
+  }
+  if (paths.size === 0 && unknowns.length === 0 && !options.running) {
+    throw new HoldfastError('NO_SNAPSHOT', `there is no snapshot in use in ${quote(store)}`, {
+      path: store,
+      hint: 'holdfast snapshot makes one; one that is not in use can be named: holdfast verify SNAPSHOT',
+    });
+  }
+  return { paths, unknowns };
+}

@@ -1,0 +1,121 @@
+/** What `verify` says, as text for people. Pure: results in, lines out. */
+import type { ProofReport } from '../commands/check-proof.ts';
+import type { RunningProcess } from '../commands/origin.ts';
+import type { RunningNode, RunningReport } from '../commands/running.ts';
+import type { VerifyResult } from '../commands/verify.ts';
+import { quote } from '../errors.ts';
+import type { SnapshotReport } from '../snapshot/verify.ts';
+
+/** The whole answer; ends with a newline. `verbose`: also each check by its name, and each process that is fine. */
+export function renderVerify(result: VerifyResult, verbose = false): string {
+  const { snapshots, unknowns, running, proof } = result;
+  const lines = [
+    ...snapshots.flatMap(snapshot => renderSnapshot(snapshot, verbose)),
+    ...unknowns.flatMap(({ path, reason }) => [`${quote(path)}: unknown`, `  ${reason}`]),
+    ...(running === null ? [] : renderRunning(running, verbose)),
+    ...(proof === null ? [] : renderProof(proof)),
+  ];
+  return lines.map(line => `${line}\n`).join('');
+}
+
+function renderSnapshot(snapshot: SnapshotReport, verbose: boolean): string[] {
+  const { path, files, bytes, root, version, findings, unknowns, notes, checks } = snapshot;
+  const summary = [
+    ...(version === null ? [] : [quote(version).slice(1, -1)]),
+    count(files, 'file'),
+    size(bytes),
+  ];
+  return [
+    `${quote(path)}: ${headline(findings.length, unknowns.length)} (${summary.join(', ')})`,
+    ...(root === null ? [] : [`  root ${root}`]),
+    ...(verbose ? checks.map(({ name, result }) => `  ${name}: ${result}`) : []),
+    ...findings.flatMap(finding => renderFinding(finding)),
+    ...unknowns.map(({ path: where, check, reason }) => `  ${quote(where)}: unknown (${check}): ${reason}`),
+    ...notes.map(({ path: where, reason }) => `  note: ${quote(where)}: ${reason}`),
+  ];
+}
+
+function renderFinding(finding: {
+  path: string;
+  check: string;
+  expected: string;
+  found: string;
+  reason: string;
+}): string[] {
+  const { path, check, expected, found, reason } = finding;
+  return [
+    `  ${quote(path)}: ${plain(reason)} (${check})`,
+    `    expected ${plain(expected)}`,
+    `    found    ${plain(found)}`,
+  ];
+}
+
+function headline(findings: number, unknowns: number): string {
+  const parts = [
+    ...(findings > 0 ? [count(findings, 'finding')] : []),
+    ...(unknowns > 0 ? [`${unknowns} unknown`] : []),
+  ];
+  return parts.length === 0 ? 'ok' : parts.join(', ');
+}
+
+function renderRunning({ nodes, unknowns, limits }: RunningReport, verbose: boolean): string[] {
+  const nothing = nodes.length === 0 && unknowns.length === 0 ? ['no node is running'] : [];
+  return [
+    ...nothing,
+    ...nodes.flatMap(node => renderNode(node, verbose)),
+    ...unknowns.map(
+      ({ pid, reason }) => `${pid === null ? 'a node' : `process ${pid}`}: unknown: ${plain(reason)}`,
+    ),
+    ...(verbose || unknowns.length > 0 ? limits.map(reason => `note: ${reason}`) : []),
+  ];
+}
+
+function renderNode({ pid, network, snapshot, processes }: RunningNode, verbose: boolean): string[] {
+  const of = (origin: RunningProcess['origin']) => processes.filter(process => process.origin === origin);
+  const counts = [
+    `${of('manifest').length} in the manifest`,
+    ...(of('operator').length > 0 ? [`${of('operator').length} of the operator's`] : []),
+    ...(of('foreign').length > 0 ? [`${of('foreign').length} foreign`] : []),
+    ...(of('unknown').length > 0 ? [`${of('unknown').length} unknown`] : []),
+  ];
+  const from = snapshot === null ? '' : ` from ${quote(snapshot)}`;
+  const name = `lightningd ${pid}${network === null ? '' : ` (${plain(network)})`}`;
+  return [
+    `${name}${from}: ${count(processes.length, 'process', 'processes')}: ${counts.join(', ')}`,
+    ...processes.filter(({ origin }) => verbose || origin !== 'manifest').map(renderProcess),
+  ];
+}
+
+function renderProcess({ pid, program, origin, entry, reason }: RunningProcess): string {
+  const what = program === null ? 'not known' : quote(program);
+  const where = entry === null ? '' : ` ${quote(entry.path)}, entry ${entry.index} of ${entry.treeSize}`;
+  const why = reason === null ? '' : `: ${plain(reason)}`;
+  return `  ${pid} ${what}: ${origin}${where}${why}`;
+}
+
+function renderProof({ file, path, root, findings }: ProofReport): string[] {
+  const verdict = findings.length === 0 ? 'ok' : count(findings.length, 'finding');
+  return [
+    `${quote(file)}: ${verdict} (the proof is about ${quote(path)} of root ${root})`,
+    ...findings.flatMap(finding => renderFinding(finding)),
+  ];
+}
+
+function count(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`;
+}
+
+/** Decimal units, as df(1) has them with --si. */
+function size(bytes: number): string {
+  if (bytes < 1000) return `${bytes} bytes`;
+  const units = ['kB', 'MB', 'GB', 'TB'];
+  let value = bytes / 1000;
+  let unit = 0;
+  for (; value >= 1000 && unit < units.length - 1; unit++) value /= 1000;
+  return `${value.toFixed(1)} ${units[unit]}`;
+}
+
+/** Text from outside: control bytes escaped, so that no file name draws on the operator's terminal. */
+function plain(text: string): string {
+  return quote(text).slice(1, -1);
+}
