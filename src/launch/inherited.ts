@@ -2,7 +2,7 @@
  * What bin/holdfast noted of the process before Node changed it, read from our own command line as the kernel has it
  * (process.argv is decoded, and loses bytes that are no UTF-8). Pure.
  *
- *     node --jitless cli.cjs holdfast-notes/1 NAME closed=01 inherited=,3,4 LINE… = WORD…
+ *     node --jitless cli.cjs holdfast-notes/1 NAME closed=01 inherited=,3,4 blocked=0…0 LINE… = WORD…
  *
  * The LINEs are od's: the environment, then /proc/self/status and /proc/self/limits, in words of eight bytes.
  */
@@ -39,9 +39,15 @@ export function parseInherited(cmdline: Buffer): Inherited {
   const all = splitStrings(cmdline);
   const mark = all.findIndex(word => word.toString('latin1') === MARK);
   if (mark === -1) return withoutNotes(all);
-  const [name, closed, inherited, ...rest] = all.slice(mark + 1);
+  const [name, closed, inherited, blocked, ...rest] = all.slice(mark + 1);
   const end = rest.findIndex(word => word.toString('latin1') === '=');
-  if (name === undefined || closed === undefined || inherited === undefined || end === -1) {
+  if (
+    name === undefined ||
+    closed === undefined ||
+    inherited === undefined ||
+    blocked === undefined ||
+    end === -1
+  ) {
     throw new HoldfastError('UNSUPPORTED', 'the environment could not be read from /proc by the program od', {
       hint: 'holdfast needs od of GNU coreutils, and /proc mounted',
     });
@@ -58,8 +64,8 @@ export function parseInherited(cmdline: Buffer): Inherited {
       .split(',')
       .filter(Boolean)
       .map(Number),
-    ignoredSignals: signalSet(notes.text, 'SigIgn'),
-    blockedSignals: signalSet(notes.text, 'SigBlk'),
+    ignoredSignals: ignoredIn(notes.text),
+    blockedSignals: BigInt(`0x${blocked.toString('latin1').slice('blocked='.length)}`),
     nofileSoft: softLimit(notes.text),
   };
 }
@@ -90,8 +96,8 @@ function parseDump(lines: readonly Buffer[]): { environment: Buffer; text: strin
   return { environment: bytes.subarray(0, text), text: bytes.toString('latin1', text, end) };
 }
 
-function signalSet(text: string, key: string): bigint {
-  const hex = new RegExp(`^${key}:\\s*([0-9a-f]+)$`, 'm').exec(text)?.[1];
+function ignoredIn(status: string): bigint {
+  const hex = /^SigIgn:\s*([0-9a-f]+)$/m.exec(status)?.[1];
   return hex === undefined ? 0n : BigInt(`0x${hex}`);
 }
 
