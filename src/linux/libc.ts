@@ -12,6 +12,7 @@ export type CFunction = (...args: unknown[]) => number;
 interface Koffi {
   load(path: null): { func(prototype: string): CFunction };
   errno(value?: number): number;
+  readonly version: string;
 }
 
 let koffi: Koffi | undefined;
@@ -69,8 +70,9 @@ function errnoName(errno: number): string {
 
 function loadKoffi(): Koffi {
   if (koffi !== undefined) return koffi;
+  const load = createRequire(import.meta.url);
   try {
-    koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    koffi = loadAddon(load) ?? (load('koffi') as Koffi);
   } catch (cause) {
     throw new HoldfastError('UNSUPPORTED', 'cannot load koffi, the binding to the C library', {
       cause,
@@ -78,4 +80,18 @@ function loadKoffi(): Koffi {
     });
   }
   return koffi;
+}
+
+/**
+ * koffi's addon itself where it lies beside us and is built for this C library. koffi's own index finds the same
+ * file by reading ELF headers and wraps it in deprecations: 9 to 15 ms without a JIT against 1 (measured).
+ */
+function loadAddon(load: NodeJS.Require): Koffi | undefined {
+  if (process.arch !== 'x64' && process.arch !== 'arm64') return undefined; // the others have more than one ABI
+  try {
+    const addon = load(`@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`) as Koffi;
+    return addon.version.startsWith('3.') ? addon : undefined;
+  } catch {
+    return undefined; // musl, or installed where only koffi itself finds it
+  }
 }

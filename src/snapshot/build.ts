@@ -2,14 +2,16 @@
  * Builds a snapshot and publishes it: steps 6 to 10 of take.ts. On every way out but success the staging directory
  * is removed again.
  */
-import { randomBytes } from 'node:crypto';
+
 import { chmodSync, renameSync, writeFileSync } from 'node:fs';
 import type { Directory } from '../linux/directory.ts';
+import { randomBytes } from '../linux/random.ts';
 import { formatManifest, makeManifest } from '../manifest/manifest.ts';
 import { formatSha256sums } from '../manifest/sha256sums.ts';
+import { sha256 } from './digest.ts';
 import { checkRoot, findByHash, findProven, recordOf } from './find.ts';
 import { MANIFEST_NAME, SHA256SUMS_NAME, snapshotId, stagingName } from './layout.ts';
-import { placedDirectoriesOf, sha256 } from './prove.ts';
+import { placedDirectoriesOf } from './prove.ts';
 import { identityOf, makeRecord, type RecordedFile, writeRecord } from './record.ts';
 import { removeTree } from './remove-tree.ts';
 import type { Found, HeldLock, Listing, TakeRequest, Unsettled } from './request.ts';

@@ -1,5 +1,5 @@
 /** One file name for a whole path, as `systemd-escape --path` writes it (systemd.unit(5)). Pure. */
-import { createHash } from 'node:crypto';
+import { sha256 } from './digest.ts';
 
 /** NAME_MAX of every Linux file system that can hold programs. */
 const NAME_MAX = 255;
@@ -17,7 +17,9 @@ export function escapePath(path: string): string {
   let escaped = '';
   for (const byte of Buffer.from(parts.join('/'))) escaped += escapeByte(byte, escaped === '');
   if (escaped.length <= NAME_MAX) return escaped;
-  const digest = createHash('sha256').update(path).digest('hex').slice(0, 32);
+  const digest = Buffer.from(sha256(Buffer.from(path)))
+    .toString('hex')
+    .slice(0, 32);
   return `${escaped.slice(0, KEPT)}~${digest}`;
 }
 

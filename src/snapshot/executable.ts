@@ -2,9 +2,10 @@
  * Can programs be executed in this directory? The cheap answer, for each launch; probe-exec.ts has the thorough one.
  * Puts one empty file there, and takes it away again. Never says why not: that is for who has looked at the mount.
  */
-import { randomBytes } from 'node:crypto';
+
 import { accessSync, closeSync, constants, fchmodSync, openSync, unlinkSync } from 'node:fs';
 import { errnoOf, systemError } from '../errors.ts';
+import { randomBytes } from '../linux/random.ts';
 import { stagingName } from './layout.ts';
 
 const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW, X_OK } = constants;

@@ -3,11 +3,11 @@
  * that leaves a doubt, by hashing what is in doubt. Never believes a file that could have changed; never writes.
  */
 
-import { createHash } from 'node:crypto';
 import { type BigIntStats, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { errnoOf, HoldfastError, systemError } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
 import { type Manifest, parseManifest } from '../manifest/manifest.ts';
+import { sha256 } from './digest.ts';
 import { hashFiles } from './hash.ts';
 import { MANIFEST_NAME, OUR_FILES, PYCACHE_NAME } from './layout.ts';
 import type { Method } from './place.ts';
@@ -27,13 +27,6 @@ export interface Wanted {
   readonly lightningd: string;
   readonly bootId: string;
   readonly method: Method;
-}
-
-/** node:crypto's SHA-256 for the tree: noble's takes a hundred times as long without a JIT (measured). */
-export function sha256(...parts: Uint8Array[]): Uint8Array {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest();
 }
 
 /** By the record alone: true only if nothing that it names has changed. @throws HoldfastError `SYSTEM` */

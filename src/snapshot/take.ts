@@ -15,11 +15,12 @@
  * A crash between any two leaves either a staging directory, which the next launch wipes, or (between 8 and 10) fewer
  * snapshots, none of them live; after the rename the snapshot is whole, and `current` may point to the one before.
  */
-import { randomBytes } from 'node:crypto';
+
 import { accessSync, constants } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
+import { randomBytes } from '../linux/random.ts';
 import { build } from './build.ts';
 import { setCurrent } from './current.ts';
 import { canExecute } from './executable.ts';

@@ -4,11 +4,12 @@
  * that no launch wipes it. link(2) and unlink(2) move the ctime of the file that is tried: the next launch reads that
  * one file again.
  */
-import { randomBytes } from 'node:crypto';
+
 import { type BigIntStats, closeSync } from 'node:fs';
 import { HoldfastError } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
 import { tryLock } from '../linux/flock.ts';
+import { randomBytes } from '../linux/random.ts';
 import { stagingName } from './layout.ts';
 import { placeFile } from './place.ts';
 import { removeTree } from './remove-tree.ts';
