@@ -5,8 +5,8 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { HoldfastError, quote, systemError } from '../errors.ts';
 import { type Proof, parseProof, verifyProof } from '../manifest/proof.ts';
+import { sha256 } from '../snapshot/digest.ts';
 import { hashFiles } from '../snapshot/hash.ts';
-import { sha256 } from '../snapshot/prove.ts';
 import { fileMode } from '../snapshot/stage.ts';
 
 /** What is compared. */

@@ -6,7 +6,7 @@ import { type OperatorPrograms, settingThatNames } from '../lightning/operator-p
 import type { Process } from '../linux/processes.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import { makeProof, verifyProof } from '../manifest/proof.ts';
-import { sha256 } from '../snapshot/prove.ts';
+import { sha256 } from '../snapshot/digest.ts';
 import type { Image } from './images.ts';
 
 /** Where an image stands in a manifest: its entry, with the inclusion proof that was checked against the root. */

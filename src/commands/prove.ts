@@ -5,8 +5,8 @@ import { HoldfastError, quote, systemError } from '../errors.ts';
 import { MAX_MANIFEST_BYTES, type Manifest, parseManifest } from '../manifest/manifest.ts';
 import { makeProof, type Proof } from '../manifest/proof.ts';
 import { directoriesWithManifest } from '../snapshot/above.ts';
+import { sha256 } from '../snapshot/digest.ts';
 import { isSnapshotName, MANIFEST_NAME, OUR_FILES } from '../snapshot/layout.ts';
-import { sha256 } from '../snapshot/prove.ts';
 import { measure } from './check-proof.ts';
 
 /**

@@ -7,10 +7,10 @@ import { HoldfastError, quote, systemError } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
 import { type FileMode, MAX_MANIFEST_BYTES, type Manifest, parseManifest } from '../manifest/manifest.ts';
 import { parseSha256sums } from '../manifest/sha256sums.ts';
+import { sha256 } from './digest.ts';
 import type { Ledger } from './findings.ts';
 import type { HashResult } from './hash.ts';
 import { MANIFEST_NAME, SHA256SUMS_NAME } from './layout.ts';
-import { sha256 } from './prove.ts';
 import { kindOf, type Scan } from './scan.ts';
 
 /** What a file of the snapshot must be; SHA256SUMS, where it has to stand in for the manifest, tells the digest alone. */
