@@ -13,9 +13,10 @@ import type { FallbackOrigin } from '../snapshot/fallback.ts';
 import { STORE_NAME } from '../snapshot/layout.ts';
 import type { Method } from '../snapshot/place.ts';
 import type { Listing, Taken, TakeRequest, Unsettled } from '../snapshot/request.ts';
+import { nowNs } from '../snapshot/stage.ts';
 import { makeStore, openStore } from '../snapshot/store.ts';
 import { pointTo, takeSnapshot } from '../snapshot/take.ts';
-import { askGate, findTraces } from './gate.ts';
+import { askGate, lookForUpgrade } from './gate.ts';
 import type { World } from './world.ts';
 
 /** What the operator asked for. */
@@ -149,7 +150,7 @@ function requestOf(
 function inspect(lightningd: string): Listing | Unsettled {
   const installation = findInstallation(lightningd);
   const contents = listContents(installation);
-  return findTraces(contents) ?? { program: installation.lightningd, ...contents };
+  return lookForUpgrade(installation, contents, nowNs()) ?? { program: installation.lightningd, ...contents };
 }
 
 /** The kernel's id of this boot; '' in a container that hides it: then nothing is believed without hashing. */

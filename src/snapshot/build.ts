@@ -39,7 +39,7 @@ export async function build(
     staged = await stage(store, name, listing.files, request.method, request.owner);
     lock.release();
     onStep('ask-versions');
-    const versions = await request.askVersions(staged.directory.at(), listing);
+    const versions = await request.askVersions(staged.directory.path, listing);
     if ('unsettled' in versions) return versions;
     const entries = staged.files.map(file => file.entry);
     const manifest = makeManifest(versions.version, entries, sha256);

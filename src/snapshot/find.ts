@@ -77,7 +77,7 @@ export async function passGate(
   try {
     lock.release();
     request.onStep('ask-versions');
-    const versions = await request.askVersions(found.directory.at(), listing);
+    const versions = await request.askVersions(found.directory.path, listing);
     if ('unsettled' in versions) return versions;
     await lock.take();
     const record = makeRecord({ ...found.record, answers: versions.answers });
