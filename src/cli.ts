@@ -54,6 +54,8 @@ async function perform(request: Request, inherited: Inherited): Promise<Outcome>
       return (await import('./cli/run.ts')).run(request, surroundings);
     case 'snapshot':
       return (await import('./cli/snapshot.ts')).snapshot(request, surroundings);
+    case 'noexec-check':
+      return (await import('./cli/noexec-check.ts')).checkNoexec(request, surroundings);
     case 'root':
       return (await import('./cli/root.ts')).root(request, surroundings);
     default:

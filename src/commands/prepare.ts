@@ -2,7 +2,7 @@
  * What `run` and `snapshot` share: from lightningd's command line to a held snapshot. Finds the installation and the
  * lightning-dir, chooses the store, has the snapshot taken. Never prints: what is to be said goes to the callbacks.
  */
-import { readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { HoldfastError, quote } from '../errors.ts';
 import { listContents } from '../lightning/contents.ts';
 import { findInstallation } from '../lightning/installation.ts';
@@ -79,6 +79,7 @@ export async function prepare(target: Target, options: PrepareOptions, world: Wo
   const { lightningDir } = target.options;
   warnOfOutsiders(target.options, world);
   const place = options.snapshotDir ?? `${lightningDir}/${STORE_NAME}`;
+  if (!existsSync(place)) findInstallation(lightningd); // nothing is made for what is none
   const steps = new StepClock();
   const request = requestOf(lightningd, options, world, steps);
   const store = makeStore(place, world);

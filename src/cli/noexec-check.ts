@@ -1,0 +1,26 @@
+/** The command line of `noexec-check`. */
+import { resolve } from 'node:path';
+import { noexecCheck, noexecStatus } from '../commands/noexec-check.ts';
+import { readNodeOptions } from '../lightning/options.ts';
+import { renderNoexecCheck } from '../render/noexec-check.ts';
+import { STORE_NAME } from '../snapshot/layout.ts';
+import { nodeValues } from './node-options.ts';
+import type { Outcome } from './outcome.ts';
+import type { Surroundings } from './surroundings.ts';
+import { absolute, type CommandRequest } from './take-options.ts';
+
+/** Prints what was found of each directory, what `run` would use, and what to type. */
+export function checkNoexec({ options, operands }: CommandRequest, surroundings: Surroundings): Outcome {
+  const { cwd, environment } = surroundings;
+  const { lightningDir } = readNodeOptions(nodeValues(options), { cwd, home: environment.HOME });
+  const report = noexecCheck(
+    {
+      directories: operands.map(word => resolve(cwd, word.toString())),
+      store: absolute(options['snapshot-dir'], cwd) ?? `${lightningDir}/${STORE_NAME}`,
+      lightningDir,
+      lightningd: undefined,
+    },
+    surroundings,
+  );
+  return { status: noexecStatus(report), text: `${renderNoexecCheck(report).join('\n')}\n`, json: report };
+}
