@@ -8,6 +8,8 @@
  */
 import { readFileSync, writeSync } from 'node:fs';
 import type { Outcome } from './cli/outcome.ts';
+import { run } from './cli/run.ts'; // not lazily: a launch loads one file
+import { snapshot } from './cli/snapshot.ts';
 import { surroundingsOf } from './cli/surroundings.ts';
 import { type Request, readWords } from './cli/words.ts';
 import { errnoOf, HoldfastError } from './errors.ts';
@@ -51,9 +53,9 @@ async function perform(request: Request, inherited: Inherited): Promise<Outcome>
   );
   switch (request.command) {
     case 'run':
-      return (await import('./cli/run.ts')).run(request, surroundings);
+      return run(request, surroundings);
     case 'snapshot':
-      return (await import('./cli/snapshot.ts')).snapshot(request, surroundings);
+      return snapshot(request, surroundings);
     case 'noexec-check':
       return (await import('./cli/noexec-check.ts')).checkNoexec(request, surroundings);
     case 'root':

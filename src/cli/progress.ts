@@ -2,6 +2,7 @@
  * One line on a terminal that says how far the work is: only for work over a second, and gone before anything else
  * is printed. Prints nothing itself: cli.ts gives it the means, or none where no line is wanted.
  */
+import { monotonicMs } from '../linux/clock.ts';
 
 /** A progress line. */
 export interface Progress {
@@ -20,7 +21,7 @@ const EVERY_MS = 100;
  */
 export function makeProgress(
   write: ((text: string) => void) | undefined,
-  now: () => number = () => performance.now(),
+  now: () => number = monotonicMs,
 ): Progress {
   const started = now();
   let shownAt = Number.NEGATIVE_INFINITY;

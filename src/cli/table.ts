@@ -2,7 +2,7 @@
  * The commands and options of holdfast, in one table: what the word reader accepts, what --help shows, and the
  * types of what a command gets, all come from here. Pure.
  */
-import { METHODS } from '../snapshot/place.ts';
+import { METHODS } from '../snapshot/placement.ts';
 
 interface OptionSpec {
   /** what stands behind the `=` in the help; a flag has none */

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { PrepareOptions } from '../commands/prepare.ts';
 import { HoldfastError, quote } from '../errors.ts';
-import { METHODS, type Method } from '../snapshot/place.ts';
+import { METHODS, type Method } from '../snapshot/placement.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { Request } from './words.ts';
 

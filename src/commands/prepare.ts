@@ -2,21 +2,18 @@
  * What `run` and `snapshot` share: from lightningd's command line to a held snapshot. Finds the installation and the
  * lightning-dir, chooses the store, has the snapshot taken. Never prints: what is to be said goes to the callbacks.
  */
+
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { HoldfastError, quote } from '../errors.ts';
-import { listContents } from '../lightning/contents.ts';
-import { findInstallation } from '../lightning/installation.ts';
 import { locateLightningd } from '../lightning/locate.ts';
 import { type LightningOptions, readLightningOptions } from '../lightning/options.ts';
-import { chooseFallback } from '../snapshot/choose-fallback.ts';
+import { monotonicMs } from '../linux/clock.ts';
 import type { FallbackOrigin } from '../snapshot/fallback.ts';
 import { STORE_NAME } from '../snapshot/layout.ts';
-import type { Method } from '../snapshot/place.ts';
-import type { Listing, Taken, TakeRequest, Unsettled } from '../snapshot/request.ts';
-import { nowNs } from '../snapshot/stage.ts';
+import type { Method } from '../snapshot/placement.ts';
+import type { Taken, TakeRequest } from '../snapshot/request.ts';
 import { makeStore, openStore } from '../snapshot/store.ts';
 import { pointTo, takeSnapshot } from '../snapshot/take.ts';
-import { askGate, lookForUpgrade } from './gate.ts';
 import type { World } from './world.ts';
 
 /** What the operator asked for. */
@@ -79,7 +76,7 @@ export async function prepare(target: Target, options: PrepareOptions, world: Wo
   const { lightningDir } = target.options;
   warnOfOutsiders(target.options, world);
   const place = options.snapshotDir ?? `${lightningDir}/${STORE_NAME}`;
-  if (!existsSync(place)) findInstallation(lightningd); // nothing is made for what is none
+  if (!existsSync(place)) (await import('../lightning/installation.ts')).findInstallation(lightningd); // nothing is made for what is none
   const steps = new StepClock();
   const request = requestOf(lightningd, options, world, steps);
   const store = makeStore(place, world);
@@ -93,6 +90,8 @@ export async function prepare(target: Target, options: PrepareOptions, world: Wo
   } catch (error) {
     if (!isNoexec(error) || !options.fallback) throw error;
     steps.begin('fallback');
+    const { chooseFallback } = await import('../snapshot/choose-fallback.ts');
+    const { neededBytes } = await import('./inspect.ts');
     const choice = chooseFallback(place, { ...world, lightningDir }, neededBytes(lightningd));
     world.warn(
       `${error.message}: using ${quote(choice.path)} (${choice.origin}); holdfast noexec-check says more`,
@@ -111,16 +110,6 @@ function isNoexec(error: unknown): error is HoldfastError {
   return error instanceof HoldfastError && error.code === 'NOEXEC';
 }
 
-/** What a new snapshot takes when every file is copied; an installation that changes just now is for the gate. */
-function neededBytes(lightningd: string): bigint {
-  try {
-    return listContents(findInstallation(lightningd)).files.reduce((sum, { stat }) => sum + stat.size, 0n);
-  } catch (error) {
-    if (error instanceof HoldfastError) return 0n;
-    throw error;
-  }
-}
-
 function requestOf(
   lightningd: string,
   options: PrepareOptions,
@@ -136,8 +125,10 @@ function requestOf(
     settleMs: options.settleMs,
     expectRoot: options.expectRoot,
     pid: world.pid,
-    inspect: () => inspect(lightningd),
-    askVersions: (directory, listing) => askGate(directory, listing, options.gate),
+    // loaded when there is need: an unchanged launch has none
+    inspect: async () => (await import('./inspect.ts')).inspect(lightningd),
+    askVersions: async (directory, listing) =>
+      (await import('./gate.ts')).askGate(directory, listing, options.gate),
     onLockWait: () => world.notice('another holdfast works in the store: waiting for it'),
     onSettling: reason =>
       world.notice(`${reason.message}; waiting up to ${options.settleMs / 1000} s for it to settle`),
@@ -146,12 +137,6 @@ function requestOf(
       world.detail(step);
     },
   };
-}
-
-function inspect(lightningd: string): Listing | Unsettled {
-  const installation = findInstallation(lightningd);
-  const contents = listContents(installation);
-  return lookForUpgrade(installation, contents, nowNs()) ?? { program: installation.lightningd, ...contents };
 }
 
 /** The kernel's id of this boot; '' in a container that hides it: then nothing is believed without hashing. */
@@ -175,10 +160,10 @@ function warnOfOutsiders({ plugins, pluginDirs, subdaemons }: LightningOptions, 
 class StepClock {
   readonly #ms = new Map<string, number>();
   #current = 'find';
-  #since = performance.now();
+  #since = monotonicMs();
 
   begin(step: string): void {
-    const now = performance.now();
+    const now = monotonicMs();
     this.#ms.set(this.#current, (this.#ms.get(this.#current) ?? 0) + now - this.#since);
     this.#current = step;
     this.#since = now;

@@ -5,9 +5,9 @@ import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
 import { listContents } from '../lightning/contents.ts';
 import { findInstallation } from '../lightning/installation.ts';
 import { makeManifest, parseManifest } from '../manifest/manifest.ts';
+import { sha256 } from '../snapshot/digest.ts';
 import { hashFiles } from '../snapshot/hash.ts';
 import { MANIFEST_NAME } from '../snapshot/layout.ts';
-import { sha256 } from '../snapshot/prove.ts';
 import { fileMode } from '../snapshot/stage.ts';
 
 /** The shape of `root --json`. */

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { HoldfastError, quote } from '../errors.ts';
 import { readUsers } from '../linux/passwd.ts';
 import type { FallbackOrigin } from '../snapshot/fallback.ts';
-import { PLACEMENTS, type Placement } from '../snapshot/place.ts';
+import { PLACEMENTS, type Placement } from '../snapshot/placement.ts';
 import { findTarget, type PrepareOptions, prepare, type StepTime } from './prepare.ts';
 import type { World } from './world.ts';
 

@@ -4,9 +4,11 @@
  * that made itself a session of its own (setsid(2)) and outlives the program.
  * posix_spawn(3), since node:child_process costs 10 ms to load without a JIT (measured).
  */
+
 import { closeSync, readSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf } from '../errors.ts';
+import { monotonicMs } from './clock.ts';
 import { call, libc, SyscallError } from './libc.ts';
 
 /** How the program ended. */
@@ -55,7 +57,7 @@ export async function runBriefly(
     closeSync(writeEnd);
   }
   const reader = new PipeReader(readEnd, limits.bytes);
-  const deadline = performance.now() + limits.ms;
+  const deadline = monotonicMs() + limits.ms;
   let end: BriefEnd | undefined;
   while (end === undefined) {
     // in this order: what it wrote before it ended is in the pipe by then
@@ -63,7 +65,7 @@ export async function runBriefly(
     reader.drain();
     if (reader.full) end = 'said too much';
     else if (ended) end = 'exited';
-    else if (performance.now() > deadline) end = 'timed out';
+    else if (monotonicMs() > deadline) end = 'timed out';
     else await sleep(POLL_MS);
   }
   killGroup(pid); // while its leader is not waited for yet, the group's number is nobody else's

@@ -9,12 +9,13 @@ import { randomBytes } from '../linux/random.ts';
 import { formatManifest, makeManifest } from '../manifest/manifest.ts';
 import { formatSha256sums } from '../manifest/sha256sums.ts';
 import { sha256 } from './digest.ts';
-import { checkRoot, findByHash, findProven, recordOf } from './find.ts';
+import { checkRoot, findProven } from './find.ts';
+import { findByHash, recordOf } from './find-by-hash.ts';
 import { MANIFEST_NAME, SHA256SUMS_NAME, snapshotId, stagingName } from './layout.ts';
-import { placedDirectoriesOf } from './prove.ts';
+import { placedDirectoriesOf } from './prove-by-hash.ts';
 import { identityOf, makeRecord, type RecordedFile, writeRecord } from './record.ts';
 import { removeTree } from './remove-tree.ts';
-import type { Found, HeldLock, Listing, TakeRequest, Unsettled } from './request.ts';
+import type { Found, HeldLock, Listing, TakeRequest, Unsettled, Versions } from './request.ts';
 import { lookAgain, type Staged, type StagedFile, stage } from './stage.ts';
 import { wipeSnapshots } from './wipe.ts';
 
@@ -33,13 +34,17 @@ export async function build(
   const { store, onStep } = request;
   const name = stagingName(request.pid, randomBytes(4));
   let staged: Staged | undefined;
+  let asking: Promise<Versions | Unsettled> | undefined;
   let published: string | undefined;
   try {
     onStep('stage');
-    staged = await stage(store, name, listing.files, request.method, request.owner);
+    staged = await stage(store, name, listing.files, request.method, request.owner, path => {
+      asking = request.askVersions(path, listing);
+      asking.catch(() => undefined); // it is awaited below, or not at all when staging itself fails
+    });
     lock.release();
     onStep('ask-versions');
-    const versions = await request.askVersions(staged.directory.path, listing);
+    const versions = await (asking ?? request.askVersions(staged.directory.path, listing));
     if ('unsettled' in versions) return versions;
     const entries = staged.files.map(file => file.entry);
     const manifest = makeManifest(versions.version, entries, sha256);
@@ -71,6 +76,7 @@ export async function build(
     return { directory, id: published, record, reused: false, wiped };
   } finally {
     if (published === undefined) {
+      await asking?.catch(() => undefined); // what still runs in there would be in the way
       staged?.directory.close();
       removeTree(store, name); // our own, whoever holds the store's lock: nobody else enters a locked staging directory
     }

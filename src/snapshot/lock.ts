@@ -10,9 +10,11 @@
  * (in staging, or on the snapshot that is used again), inherited by the exec'ed lightningd and gone with the last
  * descriptor. A wipe needs it exclusively, without waiting.
  */
+
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemError } from '../errors.ts';
+import { monotonicMs } from '../linux/clock.ts';
 import type { Directory } from '../linux/directory.ts';
 import { tryLock } from '../linux/flock.ts';
 import { LOCK_NAME } from './layout.ts';
@@ -34,12 +36,12 @@ export interface StoreLock {
  * @throws HoldfastError `SYSTEM`
  */
 export async function lockStore(store: Directory, onWait: () => void): Promise<StoreLock> {
-  const started = performance.now();
+  const started = monotonicMs();
   let said = false;
   for (;;) {
     const fd = openLock(store);
     if (fd !== undefined) return { release: () => closeSync(fd) };
-    if (!said && performance.now() - started > SILENT_MS) {
+    if (!said && monotonicMs() - started > SILENT_MS) {
       said = true;
       onWait();
     }

@@ -8,14 +8,7 @@ import { type BigIntStats, closeSync, constants, fchmodSync, fstatSync, linkSync
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
 import { cloneFile } from '../linux/reflink.ts';
-
-/** How a file can get into a snapshot. */
-export const PLACEMENTS = ['hardlink', 'reflink', 'copy'] as const;
-export type Placement = (typeof PLACEMENTS)[number];
-
-/** What `--method` takes. */
-export const METHODS = ['auto', ...PLACEMENTS] as const;
-export type Method = (typeof METHODS)[number];
+import type { Method, Placement } from './placement.ts';
 
 /** The file to place: its path in the snapshot, where it is now, and what it was when it was listed. */
 export interface PlaceRequest {

@@ -13,7 +13,7 @@ import { type BigIntStats, readFileSync, renameSync, writeFileSync } from 'node:
 import { errnoOf, systemError } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
 import { RECORD_NAME } from './layout.ts';
-import { PLACEMENTS, type Placement } from './place.ts';
+import { PLACEMENTS, type Placement } from './placement.ts';
 
 const FORMAT = 'holdfast-record/1';
 

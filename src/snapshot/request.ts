@@ -2,7 +2,7 @@
 import type { HoldfastError } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
 import { lockStore, type StoreLock } from './lock.ts';
-import type { Method } from './place.ts';
+import type { Method } from './placement.ts';
 import type { RecordedAnswer, SnapshotRecord } from './record.ts';
 import type { ListedDirectory, ListedFile } from './stage.ts';
 
@@ -43,7 +43,7 @@ export interface TakeRequest {
   readonly settleMs: number;
   readonly expectRoot: string | undefined;
   readonly pid: number;
-  readonly inspect: () => Listing | Unsettled;
+  readonly inspect: () => Promise<Listing | Unsettled>;
   /** asks the programs below this directory */
   readonly askVersions: (directory: string, listing: Listing) => Promise<Versions | Unsettled>;
   /** called when somebody else works in the store for over a second */

@@ -14,14 +14,8 @@ import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
 import type { FileMode, ManifestFile } from '../manifest/manifest.ts';
 import { hashFiles } from './hash.ts';
-import {
-  finishFile,
-  type Method,
-  type Placed,
-  type Placement,
-  type PlaceRequest,
-  placeFile,
-} from './place.ts';
+import { finishFile, type Placed, type PlaceRequest, placeFile } from './place.ts';
+import type { Method, Placement } from './placement.ts';
 import { directoryIdentityOf, identityOf, isRacy, TICK_NS } from './record.ts';
 
 /** A file of the installation as it was listed. */
@@ -65,6 +59,7 @@ export function fileMode(stat: BigIntStats): FileMode {
 /**
  * Builds in `store` under the staging name `name`. Call it with the store's lock held. On an error the directory is
  * closed and stays, for the caller to remove.
+ * @param onPlaced called when every file is in its place and whole, before the hashing
  * @throws HoldfastError `BAD_SOURCE` (errno ESTALE) where a source changed meanwhile, `PLACEMENT`, `SYSTEM`
  */
 export async function stage(
@@ -73,6 +68,7 @@ export async function stage(
   files: readonly ListedFile[],
   method: Method,
   owner: bigint,
+  onPlaced: (path: string) => void,
 ): Promise<Staged> {
   store.make(name);
   const directory = store.enter(name);
@@ -84,6 +80,7 @@ export async function stage(
     }
     makeDirectories(directory, files);
     const { linked, copied } = await placeAll(directory, files, method, owner);
+    onPlaced(directory.path);
     const hashed = await hashLinked(directory, linked);
     return { name, directory, files: [...hashed, ...copied] };
   } catch (error) {

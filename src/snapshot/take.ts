@@ -19,12 +19,12 @@
 import { accessSync, constants } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
+import { monotonicMs } from '../linux/clock.ts';
 import type { Directory } from '../linux/directory.ts';
 import { randomBytes } from '../linux/random.ts';
-import { build } from './build.ts';
 import { setCurrent } from './current.ts';
 import { canExecute } from './executable.ts';
-import { checkRoot, findByHash, findProven, passGate } from './find.ts';
+import { checkRoot, findProven } from './find.ts';
 import { readRecord } from './record.ts';
 import { type Found, HeldLock, type Taken, type TakeRequest, type Unsettled } from './request.ts';
 import { listStore } from './store.ts';
@@ -39,12 +39,12 @@ const LOOK_MS = 250;
  *   `STORE_REFUSED`, `NOEXEC` where the store cannot hold programs, `SYSTEM`
  */
 export async function takeSnapshot(request: TakeRequest): Promise<Taken> {
-  const deadline = performance.now() + request.settleMs;
+  const deadline = monotonicMs() + request.settleMs;
   let said = false;
   for (;;) {
     const outcome = await attempt(request);
     if (!('unsettled' in outcome)) return outcome;
-    const left = deadline - performance.now();
+    const left = deadline - monotonicMs();
     if (left <= 0) throw outcome.unsettled;
     if (!said) request.onSettling(outcome.unsettled);
     said = true;
@@ -86,16 +86,11 @@ async function attempt(request: TakeRequest): Promise<Taken | Unsettled> {
 
     onStep('inspect');
     checkExecutable(store);
-    const listing = request.inspect();
+    const listing = await request.inspect();
     if ('unsettled' in listing) return listing;
-    onStep('prove-by-hash');
-    const found = await findByHash(request, listing);
-    if (found === undefined) {
-      const built = await build(request, lock, listing);
-      return 'unsettled' in built ? built : keep(request, built, built.reused, [...wiped, ...built.wiped]);
-    }
-    const gated = await passGate(request, lock, found, listing);
-    return 'unsettled' in gated ? gated : keep(request, gated, true, wiped);
+    const { takeAnew } = await import('./anew.ts'); // a proven snapshot needs none of it
+    const taken = await takeAnew(request, lock, listing);
+    return 'unsettled' in taken ? taken : keep(request, taken, taken.reused, [...wiped, ...taken.wiped]);
   } catch (error) {
     if (!isPassing(error) && !isInterrupted(error, request)) throw error;
     return { unsettled: asGateError(error) };
