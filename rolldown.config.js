@@ -38,11 +38,12 @@ export default {
   input: { cli: 'src/cli.ts' },
   platform: 'node',
   transform: { define: { __VERSION__: JSON.stringify(version) } },
+  preserveEntrySignatures: false,
   external: [/^koffi/],
   output: {
     dir: 'dist',
     format: 'cjs',
-    advancedChunks: {
+    codeSplitting: {
       includeDependenciesRecursively: false,
       groups: [
         { name: 'anew', test: ANEW, priority: 1 },

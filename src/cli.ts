@@ -56,6 +56,10 @@ async function perform(request: Request, inherited: Inherited): Promise<Outcome>
       return run(request, surroundings);
     case 'snapshot':
       return snapshot(request, surroundings);
+    case 'verify':
+      return (await import('./cli/verify.ts')).verify(request, surroundings);
+    case 'prove':
+      return (await import('./cli/prove.ts')).prove(request, surroundings);
     case 'noexec-check':
       return (await import('./cli/noexec-check.ts')).checkNoexec(request, surroundings);
     case 'root':

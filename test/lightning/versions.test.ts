@@ -24,7 +24,7 @@ async function ask(dir: string) {
 
 /** Processes that mention the directory in their command line. */
 function left(dir: string): number {
-  return listProcesses().processes.filter(({ cmdline }) => cmdline?.some(word => word.includes(dir))).length;
+  return listProcesses().processes.filter(({ argv }) => argv.some(word => word.includes(dir))).length;
 }
 
 const SUBDAEMON = 'libexec/c-lightning/lightning_openingd';

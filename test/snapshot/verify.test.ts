@@ -25,8 +25,8 @@ import {
   type Manifest,
   makeManifest,
 } from '../../src/manifest/manifest.ts';
-import type { CheckName } from '../../src/snapshot/findings.ts';
 import { sha256 } from '../../src/snapshot/digest.ts';
+import type { CheckName } from '../../src/snapshot/findings.ts';
 import { verifySnapshot } from '../../src/snapshot/verify.ts';
 import { entryOf, SOME_FILES, writeSnapshot } from '../helpers/snapshots.ts';
 import { tempDir } from '../helpers/stand-in.ts';

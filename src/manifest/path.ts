@@ -1,0 +1,19 @@
+/** The paths of entries: relative, slash-separated, UTF-8, ordered by their bytes. Pure. */
+
+/** Why this cannot be the path of an entry; undefined where it can. */
+export function checkEntryPath(path: string): string | undefined {
+  if (path === '') return 'is empty';
+  if (path.startsWith('/')) return 'is absolute';
+  if (path.includes('\0')) return 'has a NUL';
+  if (!path.isWellFormed()) return 'is not UTF-8';
+  for (const component of path.split('/')) {
+    if (component === '') return 'has an empty component';
+    if (component === '.' || component === '..') return `has the component '${component}'`;
+  }
+  return undefined;
+}
+
+/** The order of entries: memcmp(3) of the UTF-8 bytes. JavaScript's own order, by UTF-16 units, differs beyond U+FFFF. */
+export function comparePaths(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

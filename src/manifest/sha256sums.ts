@@ -1,0 +1,43 @@
+/**
+ * SHA256SUMS: the digests of a manifest as `sha256sum -c` reads them. A name with a newline, a carriage return or a
+ * backslash is escaped, and the line begins with a backslash (coreutils, src/digest.c). Pure.
+ */
+import { HoldfastError } from '../errors.ts';
+import type { ManifestFile } from './entry.ts';
+
+const ESCAPES = { '\\': '\\\\', '\n': '\\n', '\r': '\\r' } as const;
+
+/** One line a file, in the order given. */
+export function formatSha256sums(files: readonly ManifestFile[]): string {
+  return files
+    .map(({ path, sha256 }) => {
+      const escaped = path.replace(/[\\\n\r]/g, c => ESCAPES[c as keyof typeof ESCAPES]);
+      return `${escaped === path ? '' : '\\'}${sha256}  ${escaped}\n`;
+    })
+    .join('');
+}
+
+/** Digests by path. @throws HoldfastError `MANIFEST_INVALID` that names the line */
+export function parseSha256sums(text: string): Map<string, string> {
+  const digests = new Map<string, string>();
+  const lines = text.split('\n');
+  if (lines.pop() !== '')
+    throw new HoldfastError('MANIFEST_INVALID', 'SHA256SUMS does not end with a newline');
+  for (const [index, line] of lines.entries()) {
+    const [, escaped, sha256, name] = /^(\\?)([0-9a-f]{64}) [ *](.+)$/s.exec(line) ?? [];
+    const path = name === undefined ? undefined : escaped === '' ? name : unescaped(name);
+    if (path === undefined || sha256 === undefined || digests.has(path)) {
+      throw new HoldfastError(
+        'MANIFEST_INVALID',
+        `line ${index + 1} of SHA256SUMS is no digest and name, or names a file twice`,
+      );
+    }
+    digests.set(path, sha256);
+  }
+  return digests;
+}
+
+function unescaped(name: string): string | undefined {
+  if (!/^([^\\]|\\[\\nr])*$/.test(name)) return undefined;
+  return name.replace(/\\([\\nr])/g, (_, c) => ({ '\\': '\\', n: '\n', r: '\r' })[c as '\\' | 'n' | 'r']);
+}
