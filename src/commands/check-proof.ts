@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { HoldfastError, quote, systemError } from '../errors.ts';
-import { type Proof, parseProof, verifyProof } from '../manifest/proof.ts';
+import { MAX_PROOF_BYTES, type Proof, parseProof, verifyProof } from '../manifest/proof.ts';
 import { sha256 } from '../snapshot/digest.ts';
 import { hashFiles } from '../snapshot/hash.ts';
 import { fileMode } from '../snapshot/stage.ts';
@@ -31,9 +31,6 @@ export interface ProofReport {
   readonly root: string;
   readonly findings: readonly ProofFinding[];
 }
-
-/** A proof is an entry and one hash for each level of the tree: 64 levels are more than there can be files. */
-const MAX_PROOF_BYTES = 64 * 1024;
 
 const READ = constants.O_RDONLY | constants.O_NONBLOCK;
 
@@ -103,7 +100,16 @@ function readProof(path: string): Proof {
   } catch (error) {
     throw systemError('read', path, error);
   }
-  return parseProof(bytes);
+  try {
+    return parseProof(bytes);
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    throw new HoldfastError(error.code, `${quote(path)} is no proof: ${error.message}`, {
+      path,
+      cause: error,
+      hint: 'holdfast prove FILE makes one',
+    });
+  }
 }
 
 function why(stat: { isFile(): boolean; size: number }): string {

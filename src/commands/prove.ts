@@ -93,7 +93,9 @@ function readManifest(path: string): Manifest {
       closeSync(fd);
     }
   } catch (error) {
-    throw systemError('read', path, error);
+    if (!(error instanceof HoldfastError)) throw systemError('read', path, error);
+    if (error.path !== undefined) throw error;
+    throw new HoldfastError(error.code, `${quote(path)}: ${error.message}`, { path, cause: error });
   }
 }
 

@@ -66,7 +66,10 @@ function checkFiles({ expected, scan, copied, hashes }: Subject, ledger: Ledger)
       continue;
     }
     if (size !== undefined && stat.size !== BigInt(size)) {
-      const reason = stat.size < BigInt(size) ? 'it is shorter than it was' : 'it is longer than it was';
+      const reason =
+        stat.size < BigInt(size)
+          ? 'it is shorter than the manifest says'
+          : 'it is longer than the manifest says';
       ledger.finding('files', path, reason, `${size} bytes`, `${stat.size} bytes`);
     }
     // one that cannot be opened is unknown as a whole: its mode, which is why, is said there
