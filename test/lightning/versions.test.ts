@@ -1,5 +1,6 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { outputFileSync } from 'fs-extra/esm';
 import { expect, test } from 'vitest';
 import { askVersions, disagreements } from '../../src/lightning/versions.ts';
 import { listProcesses } from '../../src/linux/processes.ts';
@@ -11,8 +12,7 @@ const LIMITS = { ms: 400, bytes: 64 * 1024 };
 function makeTree(scripts: Record<string, string>): string {
   const dir = tempDir();
   for (const [path, text] of Object.entries({ 'bin/lightningd': 'echo v25.12', ...scripts })) {
-    mkdirSync(dirname(join(dir, path)), { recursive: true });
-    writeFileSync(join(dir, path), `#!/bin/sh\n${text}\n`);
+    outputFileSync(join(dir, path), `#!/bin/sh\n${text}\n`);
     chmodSync(join(dir, path), 0o755);
   }
   return dir;

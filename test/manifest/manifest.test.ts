@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
+import { outputFileSync } from 'fs-extra/esm';
 import { expect, test } from 'vitest';
 import { HoldfastError } from '../../src/errors.ts';
 import type { ManifestFile } from '../../src/manifest/entry.ts';
@@ -164,8 +165,7 @@ test('SHA256SUMS is what sha256sum -c reads, whatever the names', () => {
     '\u{1f525}',
   ];
   for (const name of names) {
-    mkdirSync(dirname(join(dir, name)), { recursive: true });
-    writeFileSync(join(dir, name), name);
+    outputFileSync(join(dir, name), name);
   }
   const text = formatSha256sums(names.map(file));
   writeFileSync(join(dir, 'SHA256SUMS'), text);
@@ -179,8 +179,7 @@ test('the check that docs/manifest.md shows gives the root of a real tree', ctx 
   const dir = tempDir();
   const names = ['bin/lightningd', 'libexec/one', 'libexec/two', 'z'];
   for (const name of names) {
-    mkdirSync(dirname(join(dir, name)), { recursive: true });
-    writeFileSync(join(dir, name), name, { mode: 0o755 });
+    outputFileSync(join(dir, name), name, { mode: 0o755 });
   }
   const manifest = makeManifest('v1', names.map(file), sha256);
   writeFileSync(join(dir, 'manifest.json'), formatManifest(manifest));

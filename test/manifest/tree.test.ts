@@ -119,7 +119,7 @@ test('a hash of another length is refused, and so is an index that is not there'
   expect(() => inclusionPath([new Uint8Array(32)], 1, nobleSha256)).toThrow(RangeError);
 });
 
-function flip(bytes: Uint8Array, bit: number): Uint8Array {
+function flip(bytes: Uint8Array, bit: number): Uint8Array<ArrayBuffer> {
   const copy = Uint8Array.from(bytes);
   const index = Math.floor(bit / 8) % copy.length;
   copy[index] = copy[index]! ^ (1 << (bit % 8));
