@@ -18,6 +18,7 @@ import {
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { fingerprint, holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
+import { readJson } from '../helpers/schema.ts';
 import {
   ageDirectories,
   listFiles,
@@ -289,7 +290,20 @@ test('a failed snapshot prints its error as JSON where JSON was asked for', () =
   });
 });
 
-test('spawnSync reports a closed pipe as no failure of ours', () => {
+test('snapshot, root and noexec-check print what their schemas say', () => {
+  const { words, installed, lightningDir } = makeWorld();
+  const snapshot = readJson('snapshot', holdfast(['snapshot', '--json', ...words]).stdout);
+  expect(readJson('root', holdfast(['root', '--json', installed.prefix]).stdout)).toMatchObject({
+    kind: 'installation',
+    root: snapshot.root,
+  });
+  const called = holdfast(['noexec-check', '--json', `--lightning-dir=${lightningDir}`]);
+  expect(readJson('noexec-check', called.stdout)).toMatchObject({ holds: 'yes' });
+  expect(called.status).toBe(0);
+  expect(readJson('root', holdfast(['root', '--json', '/no/such/place']).stdout)).toHaveProperty('error');
+});
+
+test('a reader that is gone is no failure of ours', () => {
   const called = spawnSync('sh', ['-c', `"$0" --help | :`, join(import.meta.dirname, '../../bin/holdfast')], {
     encoding: 'utf8',
   });
