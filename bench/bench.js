@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { cases } from './cases.js';
 import { compileStopwatch } from './installations.js';
 import { formatMachine, machineFacts } from './machine.js';
-import { Stopwatch } from './measure.js';
+import { Stopwatch, Unmeasurable } from './measure.js';
 import { formatTable } from './table.js';
 
 /** @typedef {import('./results.js').Result} Result */
@@ -62,12 +62,19 @@ function bench() {
   }
   process.env.HOLDFAST_NODE = node;
 
+  setting.stopwatch.run({ name: 'holdfast', command: [setting.holdfast, '--version'] }); // else all rows would be absent
+
   /** @type {Result[]} */
   const results = [];
   for (const { name, measure } of cases) {
     if (!name.includes(options.only)) continue;
     progress(name);
-    results.push(...measure(setting));
+    try {
+      results.push(...measure(setting));
+    } catch (error) {
+      if (!(error instanceof Unmeasurable)) throw error;
+      results.push({ kind: 'absent', name, peer: '', reason: error.message });
+    }
     progress('');
   }
   process.stdout.write(formatTable(results));

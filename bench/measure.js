@@ -32,7 +32,7 @@ export class Stopwatch {
    * Runs a command once.
    * @param {Competitor} competitor
    * @returns {Run}
-   * @throws {Unmeasurable} with the last line that it said, where it ended with another status
+   * @throws {Unmeasurable} with what it said, where it ended with another status
    */
   run({ name, command, env, before, after, accepts = [0] }) {
     before?.();
@@ -44,10 +44,10 @@ export class Stopwatch {
     after?.();
     const [wall, cpu, peak, status] = stdout.trim().split(' ').map(Number);
     if (wall === undefined || cpu === undefined || peak === undefined || status === undefined) {
-      throw new Unmeasurable(`${name}: ${lastLine(stderr) ?? error?.message ?? 'cannot be started'}`);
+      throw new Unmeasurable(`${name}: ${wordsOf(stderr) ?? error?.message ?? 'cannot be started'}`);
     }
     if (!accepts.includes(status))
-      throw new Unmeasurable(`${name} ended with ${status}: ${lastLine(stderr) ?? 'it said nothing'}`);
+      throw new Unmeasurable(`${name} ended with ${status}: ${wordsOf(stderr) ?? 'it said nothing'}`);
     return { wallMs: wall / 1e6, cpuMs: cpu / 1e3, peakKb: peak };
   }
 
@@ -68,8 +68,9 @@ export class Stopwatch {
   }
 }
 
-/** @param {string} text */
-function lastLine(text) {
+/** Its message, or what a crash of Node says, or its last word. @param {string} text */
+function wordsOf(text) {
   const lines = text.trim().split('\n');
-  return lines.find(line => line.startsWith('holdfast: ')) ?? (lines.at(-1) || undefined);
+  const said = [/^holdfast: /, /^\w*Error: /].map(form => lines.find(line => form.test(line)));
+  return said.find(line => line !== undefined) ?? (lines.at(-1) || undefined);
 }
