@@ -60,6 +60,8 @@ async function perform(request: Request, inherited: Inherited): Promise<Outcome>
       return (await import('./cli/verify.ts')).verify(request, surroundings);
     case 'prove':
       return (await import('./cli/prove.ts')).prove(request, surroundings);
+    case 'export':
+      return (await import('./cli/export.ts')).exportSnapshot(request, surroundings);
     case 'noexec-check':
       return (await import('./cli/noexec-check.ts')).checkNoexec(request, surroundings);
     case 'root':

@@ -7,7 +7,7 @@ import type { Surroundings } from './surroundings.ts';
 import type { CommandRequest } from './take-options.ts';
 
 /** Prints the 64 digits and a newline. */
-export async function root({ operands }: CommandRequest, { cwd }: Surroundings): Promise<Outcome> {
-  const result = await rootCommand(resolve(cwd, operands[0]!.toString())); // the table asks for one operand
+export async function root({ operands }: CommandRequest, surroundings: Surroundings): Promise<Outcome> {
+  const result = await rootCommand(resolve(surroundings.cwd, operands[0]!.toString()), surroundings); // the table asks for one operand
   return { status: EXIT.ok, text: `${result.root}\n`, json: result };
 }

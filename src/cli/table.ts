@@ -18,6 +18,12 @@ export const OPTIONS = {
   'no-fallback': { help: 'fail where the store is noexec, instead of using another directory' },
   'no-gate': { help: 'skip the version checks (a mixed installation is then taken as it is)' },
   settle: { value: 'SECONDS', help: 'how long to wait for an upgrade to finish (default: 30)' },
+  from: {
+    value: 'ARCHIVE',
+    help: 'take the installation from a release archive (.tar, .tar.gz, .tar.xz, .tar.zst)',
+  },
+  sha256: { value: 'HEX', help: 'with --from: refuse an archive with another SHA-256' },
+  sums: { value: 'SHA256SUMS', help: 'with --from: refuse an archive that this file does not vouch for' },
   'expect-root': { value: 'HEX', help: 'refuse any other root' },
   'lightning-dir': { value: 'DIR', help: "the node's directory (default: ~/.lightning)" },
   network: { value: 'NAME', help: 'the network (default: bitcoin)' },
@@ -47,7 +53,17 @@ interface CommandSpec {
 
 const EVERYWHERE = ['quiet', 'verbose'] as const;
 const NODE = ['lightning-dir', 'network', 'conf'] as const;
-const TAKE = ['snapshot-dir', 'method', 'no-fallback', 'no-gate', 'settle', 'expect-root'] as const;
+const TAKE = [
+  'snapshot-dir',
+  'method',
+  'no-fallback',
+  'no-gate',
+  'settle',
+  'expect-root',
+  'from',
+  'sha256',
+  'sums',
+] as const;
 
 /** Every command, in the order of the help. */
 export const COMMANDS = {
@@ -59,6 +75,7 @@ export const COMMANDS = {
     examples: [
       'holdfast run lightningd --network=bitcoin',
       'holdfast run --method=copy /usr/bin/lightningd --daemon',
+      'holdfast run --from=clightning-v25.12-ubuntu-24.04-amd64.tar.xz -- --network=bitcoin',
     ],
   },
   snapshot: {
@@ -104,12 +121,21 @@ export const COMMANDS = {
   },
   root: {
     usage: 'PATH',
-    summary: 'the root of an installation, a snapshot or a manifest',
+    summary: 'the root of an installation, a snapshot, a manifest or a release archive',
     options: ['json', ...EVERYWHERE],
     operands: 'plain',
     atLeast: 1,
     atMost: 1,
     examples: ['holdfast root /usr', 'holdfast root ~/.lightning/subdaemons/current'],
+  },
+  export: {
+    usage: 'SNAPSHOT FILE.tar.gz',
+    summary: 'a snapshot as a reproducible archive, which --from takes back',
+    options: ['snapshot-dir', ...NODE, 'json', ...EVERYWHERE],
+    operands: 'plain',
+    atLeast: 2,
+    atMost: 2,
+    examples: ['holdfast export current lightning-v25.12.tar.gz'],
   },
   prove: {
     usage: 'FILE',

@@ -1,10 +1,11 @@
 /** The options that `run` and `snapshot` share, from words to values. Pure. */
 import { resolve } from 'node:path';
+import type { ArchivePin } from '../archive/checksum.ts';
 import type { PrepareOptions } from '../commands/prepare.ts';
 import { HoldfastError, quote } from '../errors.ts';
 import { METHODS, type Method } from '../snapshot/placement.ts';
 import type { Surroundings } from './surroundings.ts';
-import type { Request } from './words.ts';
+import type { GivenOptions, Request } from './words.ts';
 
 /** A request for a command. */
 export type CommandRequest = Extract<Request, { kind: 'command' }>;
@@ -19,6 +20,8 @@ export function prepareOptions(
 ): PrepareOptions {
   return {
     lightningd: lightningd?.toString(),
+    from: absolute(options.from, cwd),
+    pin: readPin(options, cwd),
     args: operands,
     snapshotDir: absolute(options['snapshot-dir'], cwd),
     method: readMethod(options.method ?? 'auto'),
@@ -27,6 +30,19 @@ export function prepareOptions(
     settleMs: readSettle(options.settle),
     expectRoot: readRoot(options['expect-root']),
   };
+}
+
+/** `--sha256` and `--sums`. @throws HoldfastError `USAGE` */
+function readPin({ from, sha256, sums }: GivenOptions, cwd: string): ArchivePin {
+  if (from === undefined && (sha256 !== undefined || sums !== undefined)) {
+    throw new HoldfastError('USAGE', '--sha256 and --sums say what the archive of --from must be', {
+      hint: '--expect-root=HEX says what an installation must be',
+    });
+  }
+  if (sha256 !== undefined && !/^[0-9a-fA-F]{64}$/.test(String(sha256))) {
+    throw new HoldfastError('USAGE', `--sha256=${sha256} is no SHA-256: 64 hex digits`);
+  }
+  return { sha256: sha256?.toString().toLowerCase(), sums: absolute(sums, cwd) };
 }
 
 /** A directory as given, made absolute. */

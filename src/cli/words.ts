@@ -75,7 +75,11 @@ function readCommand(command: CommandName, words: readonly Buffer[]): Request {
   }
   const rest = words.slice(index);
   if (spec.operands === 'lightningd') {
-    const hasName = rest[0] !== undefined && !(onlyOperands && rest[0].toString().startsWith('-'));
+    // an archive has its lightningd in it: all words are that one's
+    const hasName =
+      options.from === undefined &&
+      rest[0] !== undefined &&
+      !(onlyOperands && rest[0].toString().startsWith('-'));
     return {
       kind: 'command',
       command,

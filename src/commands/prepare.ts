@@ -4,10 +4,12 @@
  */
 
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import type { ArchivePin } from '../archive/checksum.ts';
 import { HoldfastError, quote } from '../errors.ts';
 import { locateLightningd } from '../lightning/locate.ts';
 import { type LightningOptions, readLightningOptions } from '../lightning/options.ts';
 import { monotonicMs } from '../linux/clock.ts';
+import type { Directory } from '../linux/directory.ts';
 import type { FallbackOrigin } from '../snapshot/fallback.ts';
 import { STORE_NAME } from '../snapshot/layout.ts';
 import type { Method } from '../snapshot/placement.ts';
@@ -20,6 +22,10 @@ import type { World } from './world.ts';
 export interface PrepareOptions {
   /** LIGHTNINGD as typed; undefined: `lightningd` */
   readonly lightningd: string | undefined;
+  /** the release archive to take the installation from, absolute; `lightningd` is then undefined */
+  readonly from: string | undefined;
+  /** what that archive must be */
+  readonly pin: ArchivePin;
   /** lightningd's arguments */
   readonly args: readonly Buffer[];
   readonly snapshotDir: string | undefined;
@@ -32,7 +38,7 @@ export interface PrepareOptions {
 
 /** lightningd as named, and what its arguments say. */
 export interface Target {
-  /** as found in PATH or named, absolute */
+  /** as found in PATH or named, or the release archive; absolute */
   readonly lightningd: string;
   readonly options: LightningOptions;
 }
@@ -56,13 +62,10 @@ export interface Prepared {
 /** Finds lightningd, and reads its command line and configuration. @throws HoldfastError */
 export function findTarget(options: PrepareOptions, world: World): Target {
   const skip = (path: string): boolean => path === world.self;
+  const locate = () =>
+    locateLightningd(options.lightningd ?? 'lightningd', { PATH: world.environment.PATH }, world.cwd, skip);
   return {
-    lightningd: locateLightningd(
-      options.lightningd ?? 'lightningd',
-      { PATH: world.environment.PATH },
-      world.cwd,
-      skip,
-    ),
+    lightningd: options.from ?? locate(),
     options: readLightningOptions(options.args, { cwd: world.cwd, home: world.environment.HOME }),
   };
 }
@@ -72,17 +75,29 @@ export function findTarget(options: PrepareOptions, world: World): Target {
  * @throws HoldfastError, see takeSnapshot and chooseFallback
  */
 export async function prepare(target: Target, options: PrepareOptions, world: World): Promise<Prepared> {
-  const lightningd = realpathSync(target.lightningd);
+  const source =
+    options.from === undefined
+      ? undefined
+      : await (await import('./archive-source.ts')).openSource(options.from, options.pin, world);
+  const lightningd = source?.path ?? realpathSync(target.lightningd);
   const { lightningDir } = target.options;
   warnOfOutsiders(target.options, world);
   const place = options.snapshotDir ?? `${lightningDir}/${STORE_NAME}`;
-  if (!existsSync(place)) (await import('../lightning/installation.ts')).findInstallation(lightningd); // nothing is made for what is none
+  if (!existsSync(place) && source === undefined)
+    (await import('../lightning/installation.ts')).findInstallation(lightningd); // nothing is made for what is none
   const steps = new StepClock();
-  const request = requestOf(lightningd, options, world, steps);
+  const request = { ...requestOf(lightningd, options, world, steps), ...source?.requestParts(options.gate) };
+  const take = async (from: Directory) => {
+    try {
+      return await takeSnapshot({ ...request, store: from });
+    } finally {
+      source?.letGo();
+    }
+  };
   const store = makeStore(place, world);
   try {
     return {
-      taken: await takeSnapshot({ ...request, store }),
+      taken: await take(store),
       store: place,
       fallback: undefined,
       steps: steps.end(),
@@ -91,19 +106,31 @@ export async function prepare(target: Target, options: PrepareOptions, world: Wo
     if (!isNoexec(error) || !options.fallback) throw error;
     steps.begin('fallback');
     const { chooseFallback } = await import('../snapshot/choose-fallback.ts');
-    const { neededBytes } = await import('./inspect.ts');
-    const choice = chooseFallback(place, { ...world, lightningDir }, neededBytes(lightningd));
+    const choice = chooseFallback(
+      place,
+      { ...world, lightningDir },
+      source?.neededBytes() ?? (await import('./inspect.ts')).neededBytes(lightningd),
+    );
     world.warn(
       `${error.message}: using ${quote(choice.path)} (${choice.origin}); holdfast noexec-check says more`,
     );
     const fallback = openStore(choice.path, world);
-    const taken = await takeSnapshot({ ...request, store: fallback });
+    const taken = await take(fallback);
     await pointTo(store, `${choice.path}/${taken.id}`, request);
     fallback.close();
     return { taken, store: choice.path, fallback: choice.origin, steps: steps.end() };
   } finally {
+    source?.close();
     store.close();
   }
+}
+
+/** A snapshot would go to the wrong lightning-dir. @throws HoldfastError `CONFIG` */
+export function refuseMissingConf({ missingConf }: LightningOptions): void {
+  if (missingConf === undefined) return;
+  throw new HoldfastError('CONFIG', `there is no configuration file ${quote(missingConf)}`, {
+    path: missingConf,
+  });
 }
 
 function isNoexec(error: unknown): error is HoldfastError {

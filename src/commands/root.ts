@@ -1,6 +1,10 @@
-/** `holdfast root PATH`: the Merkle root of an installation, a snapshot or a manifest. Only reads. */
+/**
+ * `holdfast root PATH`: the Merkle root of an installation, a snapshot, a manifest or a release archive. Only reads; an
+ * archive is unpacked to a temporary directory, which is gone on every way out.
+ */
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { isArchive } from '../archive/open.ts';
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
 import { listContents } from '../lightning/contents.ts';
 import { findInstallation } from '../lightning/installation.ts';
@@ -8,13 +12,15 @@ import { makeManifest, parseManifest } from '../manifest/manifest.ts';
 import { sha256 } from '../snapshot/digest.ts';
 import { hashFiles } from '../snapshot/hash.ts';
 import { MANIFEST_NAME } from '../snapshot/layout.ts';
+import type { Listing } from '../snapshot/request.ts';
 import { fileMode } from '../snapshot/stage.ts';
+import type { World } from './world.ts';
 
 /** The shape of `root --json`. */
 export interface RootResult {
   readonly path: string;
   /** what was found there */
-  readonly kind: 'manifest' | 'snapshot' | 'installation';
+  readonly kind: 'manifest' | 'snapshot' | 'installation' | 'archive';
   readonly root: string;
   readonly files: number;
 }
@@ -24,10 +30,10 @@ const LIGHTNINGD_BELOW = ['bin/lightningd', 'usr/bin/lightningd', 'lightningd/li
 
 /**
  * The root of what `path` names: a manifest.json, a snapshot (a directory with one), or an installation (its
- * lightningd, its prefix, or its build tree), whose files are hashed.
- * @throws HoldfastError `NOT_AN_INSTALLATION`, `MANIFEST_INVALID`, `UNREADABLE`, `BAD_SOURCE`
+ * lightningd, its prefix, or its build tree), whose files are hashed, or a release archive of one.
+ * @throws HoldfastError `ARCHIVE`, `NOT_AN_INSTALLATION`, `MANIFEST_INVALID`, `UNREADABLE`, `BAD_SOURCE`
  */
-export async function root(path: string): Promise<RootResult> {
+export async function root(path: string, world: World): Promise<RootResult> {
   if (isDirectory(path)) {
     const manifest = read(join(path, MANIFEST_NAME));
     if (manifest !== undefined) return fromManifest(path, 'snapshot', manifest);
@@ -37,7 +43,7 @@ export async function root(path: string): Promise<RootResult> {
     const manifest = read(path);
     if (manifest !== undefined) return fromManifest(path, 'manifest', manifest);
   }
-  return fromInstallation(path, path);
+  return isArchive(path) ? fromArchive(path, world) : fromInstallation(path, path);
 }
 
 function fromManifest(path: string, kind: 'manifest' | 'snapshot', bytes: Buffer): RootResult {
@@ -46,7 +52,16 @@ function fromManifest(path: string, kind: 'manifest' | 'snapshot', bytes: Buffer
 }
 
 async function fromInstallation(path: string, lightningd: string): Promise<RootResult> {
-  const { files } = listContents(findInstallation(lightningd));
+  return { path, kind: 'installation', ...(await rootOf(listContents(findInstallation(lightningd)))) };
+}
+
+async function fromArchive(path: string, world: World): Promise<RootResult> {
+  const { withUnpacked } = await import('./unpacked.ts');
+  const found = await withUnpacked(path, world, rootOf);
+  return { path, kind: 'archive', ...found };
+}
+
+async function rootOf({ files }: Pick<Listing, 'files'>): Promise<{ root: string; files: number }> {
   const hashes = await hashFiles(
     files.map(({ source, stat }) => ({ path: source, size: Number(stat.size) })),
   );
@@ -56,7 +71,7 @@ async function fromInstallation(path: string, lightningd: string): Promise<RootR
     ...hashes[index]!, // one for each file
   }));
   const { root } = makeManifest('unknown', entries, sha256); // the root says nothing of the version
-  return { path, kind: 'installation', root, files: files.length };
+  return { root, files: files.length };
 }
 
 function lightningdBelow(directory: string): string {

@@ -5,7 +5,7 @@ import type { Inherited } from '../launch/inherited.ts';
 import { launch } from '../launch/launch.ts';
 import { absoluteLightningDirArgs } from '../lightning/options.ts';
 import { readUsers } from '../linux/passwd.ts';
-import { findTarget, type PrepareOptions, prepare } from './prepare.ts';
+import { findTarget, type PrepareOptions, prepare, refuseMissingConf } from './prepare.ts';
 import type { World } from './world.ts';
 
 /**
@@ -16,13 +16,15 @@ import type { World } from './world.ts';
 export async function run(options: PrepareOptions, world: World, inherited: Inherited): Promise<never> {
   const target = findTarget(options, world);
   // a --conf file that is not there: lightningd will say so, and a snapshot would go to the wrong lightning-dir
-  if (target.options.answersOnly || target.options.missingConf !== undefined) {
+  const { answersOnly, missingConf } = target.options;
+  if (options.from === undefined && (answersOnly || missingConf !== undefined)) {
     return launch({
       file: target.lightningd,
       argv: [Buffer.from(target.lightningd), ...options.args],
       inherited,
     });
   }
+  refuseMissingConf(target.options); // an archive has no lightningd yet that could say so
   warnOfForeignDirectory(target.options.lightningDir, world);
   const { taken, store } = await prepare(target, options, world);
   const file = `${store}/${taken.id}/${taken.record.program}`;

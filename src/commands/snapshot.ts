@@ -4,7 +4,7 @@ import { HoldfastError, quote } from '../errors.ts';
 import { readUsers } from '../linux/passwd.ts';
 import type { FallbackOrigin } from '../snapshot/fallback.ts';
 import { PLACEMENTS, type Placement } from '../snapshot/placement.ts';
-import { findTarget, type PrepareOptions, prepare, type StepTime } from './prepare.ts';
+import { findTarget, type PrepareOptions, prepare, refuseMissingConf, type StepTime } from './prepare.ts';
 import type { World } from './world.ts';
 
 /** What came of it; the shape of `snapshot --json`, described in docs/json.md. */
@@ -37,12 +37,7 @@ export interface SnapshotResult {
 /** Takes the snapshot and lets it go. @throws HoldfastError `WRONG_USER` for root in another's lightning-dir; see prepare */
 export async function snapshot(options: PrepareOptions, world: World): Promise<SnapshotResult> {
   const target = findTarget(options, world);
-  const { missingConf } = target.options;
-  if (missingConf !== undefined) {
-    throw new HoldfastError('CONFIG', `there is no configuration file ${quote(missingConf)}`, {
-      path: missingConf,
-    });
-  }
+  refuseMissingConf(target.options);
   refuseForeignDirectory(target.options.lightningDir, world.uid);
   const { taken, store, fallback, steps } = await prepare(target, options, world);
   const { id, record, reused, wiped } = taken;

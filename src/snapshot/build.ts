@@ -57,7 +57,9 @@ export async function build(
     onStep('wipe');
     const wiped = wipeSnapshots(store, undefined);
     onStep('record');
-    const files = recordFiles(staged.directory, await lookAgain(staged.files, listing.directories));
+    const settled = await lookAgain(staged.files, listing.directories);
+    request.letGo?.();
+    const files = recordFiles(staged.directory, settled);
     const record = makeRecord({
       ...recordOf(request, listing, manifest),
       placedDirectories: placedDirectoriesOf(

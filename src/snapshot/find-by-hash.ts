@@ -66,6 +66,7 @@ export function recordOf(request: TakeRequest, listing: Listing, manifest: Manif
     root: manifest.root,
     version: manifest.version,
     lightningd: request.lightningd,
+    ...(request.archiveIs === undefined ? {} : { archiveIs: request.archiveIs }),
     program: listing.program,
     directories: listing.directories.map(({ path, stat }) => ({ path, is: directoryIdentityOf(stat) })),
   };

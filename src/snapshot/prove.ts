@@ -11,8 +11,10 @@ import { directoryIdentityOf, identityOf, type RecordedFile, type SnapshotRecord
 
 /** What a launch wants to find again. */
 export interface Wanted {
-  /** lightningd in the installation, absolute, links resolved */
+  /** lightningd in the installation, or the release archive; absolute, links resolved */
   readonly lightningd: string;
+  /** of an archive its identity, '' where that cannot be relied on */
+  readonly archiveIs?: string | undefined;
   readonly bootId: string;
   readonly method: Method;
 }
@@ -25,12 +27,25 @@ export function isProven(snapshot: Directory, record: SnapshotRecord, wanted: Wa
     record.lightningd === wanted.lightningd &&
     record.files.length > 0 &&
     record.files.every(file => isPlacedBy(file, wanted.method)) &&
-    record.directories.every(({ path, is }) => is === directoryIdentity(path)) &&
+    (record.archiveIs !== undefined || sourceDirectoriesAre(record)) &&
     record.placedDirectories.every(({ path, is }) => is === directoryIdentity(snapshot.at(path))) &&
     snapshot.lstat(MANIFEST_NAME)?.isFile() === true &&
-    record.files.every(file => file.sourceIs === fileIdentity(file.source)) &&
+    (record.archiveIs === undefined ? sourceFilesAre(record) : isSameArchive(record, wanted)) &&
     record.files.every(file => file.placedIs === fileIdentity(snapshot.at(file.path)))
   );
+}
+
+function sourceDirectoriesAre({ directories }: SnapshotRecord): boolean {
+  return directories.every(({ path, is }) => is === directoryIdentity(path));
+}
+
+function sourceFilesAre({ files }: SnapshotRecord): boolean {
+  return files.every(file => file.sourceIs === fileIdentity(file.source));
+}
+
+/** An archive that was not written to unpacks to what it did before: its one identity stands for all source files. */
+function isSameArchive({ archiveIs }: SnapshotRecord, wanted: Wanted): boolean {
+  return archiveIs !== '' && archiveIs === wanted.archiveIs;
 }
 
 /** Was the file placed by a method that this launch allows? */

@@ -51,8 +51,10 @@ export interface SnapshotRecord {
   readonly bootId: string;
   readonly root: string;
   readonly version: string;
-  /** lightningd in the installation, absolute, links resolved */
+  /** lightningd in the installation, or the release archive; absolute, links resolved */
   readonly lightningd: string;
+  /** of an archive its identity; what it was unpacked to is gone, so the sources below are not looked at */
+  readonly archiveIs?: string;
   /** lightningd's path in the snapshot */
   readonly program: string;
   readonly directories: readonly RecordedDirectory[];
@@ -121,6 +123,7 @@ function isRecord(value: unknown): value is SnapshotRecord {
     record.format === FORMAT &&
     [record.bootId, record.root, record.version, record.lightningd, record.program].every(isString) &&
     /^[0-9a-f]{64}$/.test(record.root) &&
+    (record.archiveIs === undefined || isString(record.archiveIs)) &&
     isArrayOf(record.directories, d => isString(d.path) && isString(d.is)) &&
     isArrayOf(record.placedDirectories, d => isString(d.path) && isString(d.is)) &&
     (record.answers === null ||

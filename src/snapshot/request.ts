@@ -33,8 +33,10 @@ export interface Versions {
 export interface TakeRequest {
   readonly store: Directory;
   readonly owner: bigint;
-  /** lightningd in the installation, absolute, links resolved */
+  /** lightningd in the installation, or the release archive; absolute, links resolved */
   readonly lightningd: string;
+  /** of an archive its identity, see record.ts */
+  readonly archiveIs?: string | undefined;
   readonly bootId: string;
   readonly method: Method;
   /** must what runs have passed the version checks? */
@@ -43,7 +45,10 @@ export interface TakeRequest {
   readonly settleMs: number;
   readonly expectRoot: string | undefined;
   readonly pid: number;
-  readonly inspect: () => Promise<Listing | Unsettled>;
+  /** lists the installation; an archive is unpacked in the store, under a staging name that is locked as live */
+  readonly inspect: (store: Directory) => Promise<Listing | Unsettled>;
+  /** removes what an archive was unpacked to: before the record, since unlink(2) moves the ctime of what was linked */
+  readonly letGo?: (() => void) | undefined;
   /** asks the programs below this directory */
   readonly askVersions: (directory: string, listing: Listing) => Promise<Versions | Unsettled>;
   /** called when somebody else works in the store for over a second */

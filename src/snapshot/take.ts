@@ -5,6 +5,7 @@
  *  2. wipe-staging   what crashes left; before the proof, since unlink(2) moves the ctime of hard-linked sources
  *  3. prove          a snapshot whose record says that nothing changed: used as it is (on to 10)
  *  4. inspect        list the installation; traces of an upgrade: let go of everything, wait, begin again
+ *                    (a release archive is unpacked here, into a locked staging directory that is gone by step 9)
  *  5. prove-by-hash  what is in doubt is read; a snapshot that agrees is used (on to 9)
  *  6. stage          place and hash every file; the staging directory carries our live lock
  *  7. ask-versions   without the store's lock; disagreement: throw the staging away, wait, begin again
@@ -86,7 +87,7 @@ async function attempt(request: TakeRequest): Promise<Taken | Unsettled> {
 
     onStep('inspect');
     checkExecutable(store);
-    const listing = await request.inspect();
+    const listing = await request.inspect(store);
     if ('unsettled' in listing) return listing;
     const { takeAnew } = await import('./anew.ts'); // a proven snapshot needs none of it
     const taken = await takeAnew(request, lock, listing);
@@ -147,6 +148,7 @@ const PASSING: ReadonlySet<string> = new Set(['ESTALE', 'ENOENT']);
 /** Not an installation, though a snapshot was taken of it: its files are being removed and put back. */
 function isInterrupted(error: unknown, request: TakeRequest): error is HoldfastError {
   if (!(error instanceof HoldfastError) || error.code !== 'NOT_AN_INSTALLATION') return false;
+  if (request.archiveIs !== undefined) return false; // an archive is not upgraded in place
   return listStore(request.store).snapshots.some(id => {
     const directory = request.store.enter(id);
     try {

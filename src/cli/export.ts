@@ -1,0 +1,38 @@
+/** The command line of `export`. */
+import { resolve } from 'node:path';
+import { exportSnapshot as exportCommand } from '../commands/export.ts';
+import { EXIT } from '../exit-codes.ts';
+import type { Outcome } from './outcome.ts';
+import type { Surroundings } from './surroundings.ts';
+import { absolute, type CommandRequest } from './take-options.ts';
+
+/** Prints the archive's digest and name, as sha256sum does: the line may go to a SHA256SUMS. @throws HoldfastError */
+export async function exportSnapshot(request: CommandRequest, surroundings: Surroundings): Promise<Outcome> {
+  const { options, operands } = request;
+  const { cwd, progress } = surroundings;
+  const [word, file] = [operands[0]!.toString(), operands[1]!.toString()]; // the table asks for two operands
+  try {
+    const result = await exportCommand(
+      {
+        lightningDir: text(options['lightning-dir']),
+        network: text(options.network),
+        conf: text(options.conf),
+        snapshotDir: absolute(options['snapshot-dir'], cwd),
+        snapshot: { word, path: resolve(cwd, word) },
+        file: resolve(cwd, file),
+        onProgress: ({ done, total }) => progress.show('verifying', Number(done), Number(total)),
+      },
+      surroundings,
+    );
+    surroundings.detail(
+      `${result.version}, ${result.files} files, ${result.bytes} bytes, root ${result.root}`,
+    );
+    return { status: EXIT.ok, text: `${result.sha256}  ${file}\n`, json: result };
+  } finally {
+    progress.clear();
+  }
+}
+
+function text(value: string | true | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
