@@ -62,12 +62,14 @@ async function perform(request: Request, inherited: Inherited): Promise<Outcome>
       return (await import('./cli/prove.ts')).prove(request, surroundings);
     case 'export':
       return (await import('./cli/export.ts')).exportSnapshot(request, surroundings);
+    case 'status':
+      return (await import('./cli/status.ts')).status(request, surroundings);
+    case 'guard':
+      return (await import('./cli/guard.ts')).guard(request, surroundings);
     case 'noexec-check':
       return (await import('./cli/noexec-check.ts')).checkNoexec(request, surroundings);
     case 'root':
       return (await import('./cli/root.ts')).root(request, surroundings);
-    default:
-      throw new HoldfastError('UNSUPPORTED', `${request.command} is not there yet`);
   }
 }
 

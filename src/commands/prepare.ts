@@ -3,11 +3,12 @@
  * lightning-dir, chooses the store, has the snapshot taken. Never prints: what is to be said goes to the callbacks.
  */
 
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import type { ArchivePin } from '../archive/checksum.ts';
 import { HoldfastError, quote } from '../errors.ts';
 import { locateLightningd } from '../lightning/locate.ts';
 import { type LightningOptions, readLightningOptions } from '../lightning/options.ts';
+import { readBootId } from '../linux/boot-id.ts';
 import { monotonicMs } from '../linux/clock.ts';
 import type { Directory } from '../linux/directory.ts';
 import type { FallbackOrigin } from '../snapshot/fallback.ts';
@@ -164,15 +165,6 @@ function requestOf(
       world.detail(step);
     },
   };
-}
-
-/** The kernel's id of this boot; '' in a container that hides it: then nothing is believed without hashing. */
-function readBootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-  } catch {
-    return '';
-  }
 }
 
 function warnOfOutsiders({ plugins, pluginDirs, subdaemons }: LightningOptions, world: World): void {

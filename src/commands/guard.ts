@@ -1,0 +1,130 @@
+/**
+ * `holdfast guard`: for package managers. Before they unpack: may this installation be replaced now? After: what must be
+ * restarted? Looks at the nodes of the whole machine, and never waits for anything.
+ */
+import { realpathSync } from 'node:fs';
+import { HoldfastError } from '../errors.ts';
+import { locateLightningd } from '../lightning/locate.ts';
+import { findNodes, type LightningNode } from '../lightning/nodes.ts';
+import { type Verdict, worst } from '../snapshot/findings.ts';
+import { originOf } from './place-of-node.ts';
+import type { World } from './world.ts';
+
+/** What is asked. */
+export interface GuardOptions {
+  /** the lightningds of the installations; none: `lightningd` in PATH */
+  readonly lightningds: readonly string[];
+  readonly after: boolean;
+}
+
+/** Where a node runs from, as far as the installation is concerned. */
+export const RUNS_FROM = ['snapshot', 'installation', 'elsewhere', 'unknown'] as const;
+export type RunsFrom = (typeof RUNS_FROM)[number];
+
+/** A running node. */
+export interface GuardedNode {
+  readonly pid: number;
+  readonly user: string;
+  readonly lightningDir: string | null;
+  readonly network: string | null;
+  readonly runsFrom: RunsFrom;
+  readonly program: string | null;
+  /** its file was replaced or removed since it was started */
+  readonly replaced: boolean;
+  /** what to do about it; null: nothing */
+  readonly advice: string | null;
+}
+
+/** The shape of `guard --json`, described in docs/json.md. */
+export interface GuardReport {
+  /** ok: may be replaced now, or nothing must be restarted; finding: not so; unknown: it could not be determined */
+  readonly verdict: Verdict;
+  /** the lightningds that were asked about, links resolved; none: nothing is installed */
+  readonly installations: readonly string[];
+  readonly nodes: readonly GuardedNode[];
+  readonly unknowns: readonly string[];
+}
+
+/** Looks. @throws HoldfastError `SYSTEM` where there is no /proc */
+export function guard({ lightningds, after }: GuardOptions, world: World): GuardReport {
+  const installations = lightningds.length > 0 ? lightningds.map(real) : inPath(world);
+  if (installations.length === 0) return { verdict: 'ok', installations, nodes: [], unknowns: [] };
+  const found = findNodes();
+  const nodes = found.nodes.map(node => judge(node, installations, after));
+  const blind = found.limits
+    .filter(({ kind }) => kind === 'hidepid' || kind === 'unknown')
+    .map(({ reason }) => reason);
+  const unknowns = [
+    ...nodes
+      .filter(({ runsFrom }) => runsFrom === 'unknown')
+      .map(({ pid, user }) => `PID ${pid} of ${user} may not be looked into`),
+    ...found.hidden.map(({ pidFile }) => `${pidFile} is locked by a process that cannot be seen`),
+    ...(nodes.length === 0 ? blind : []),
+  ];
+  const breaks = nodes.some(({ runsFrom, replaced }) => runsFrom === 'installation' && (!after || replaced));
+  return {
+    verdict: worst([breaks ? 'finding' : 'ok', unknowns.length > 0 ? 'unknown' : 'ok']),
+    installations,
+    nodes,
+    unknowns,
+  };
+}
+
+function judge(node: LightningNode, installations: readonly string[], after: boolean): GuardedNode {
+  const origin = originOf(node);
+  const runsFrom: RunsFrom =
+    origin.path === undefined
+      ? 'unknown'
+      : origin.snapshot !== undefined
+        ? 'snapshot'
+        : installations.includes(origin.path)
+          ? 'installation'
+          : 'elsewhere';
+  return {
+    pid: node.process.pid,
+    user: node.user,
+    lightningDir: node.lightningDir ?? null,
+    network: node.network ?? null,
+    runsFrom,
+    program: origin.path ?? null,
+    replaced: origin.replaced,
+    advice: runsFrom === 'installation' ? adviceFor(node, after, origin.replaced) : null,
+  };
+}
+
+function adviceFor({ process, service }: LightningNode, after: boolean, replaced: boolean): string | null {
+  if (after && !replaced) return null;
+  const user = service?.userManager === undefined ? '' : '--user ';
+  const verb = after ? 'restart' : 'stop';
+  if (service !== undefined) return `systemctl ${user}${verb} ${service.name}`;
+  return after
+    ? `stop PID ${process.pid} with lightning-cli stop, and start it again`
+    : `stop PID ${process.pid} with lightning-cli stop, or start it with holdfast run first`;
+}
+
+function inPath(world: World): string[] {
+  try {
+    return [
+      real(
+        locateLightningd(
+          'lightningd',
+          { PATH: world.environment.PATH },
+          world.cwd,
+          path => path === world.self,
+        ),
+      ),
+    ];
+  } catch (error) {
+    if (error instanceof HoldfastError && error.code === 'NOT_FOUND') return [];
+    throw error;
+  }
+}
+
+/** Links resolved, as /proc/PID/exe has them; what is gone already keeps its name. */
+function real(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}

@@ -1,0 +1,222 @@
+/** `holdfast status`: what runs, from which snapshot; is a restart pending? Only looks. */
+import { existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { findNodes, type LightningNode } from '../lightning/nodes.ts';
+import { operatorProgramsOf } from '../lightning/operator-programs.ts';
+import { readNodeOptions } from '../lightning/options.ts';
+import { readBootId } from '../linux/boot-id.ts';
+import { heldBytes } from '../snapshot/disk-usage.ts';
+import { type Verdict, worst } from '../snapshot/findings.ts';
+import { CURRENT_NAME, isSnapshotName, STORE_NAME } from '../snapshot/layout.ts';
+import { type InstalledNow, installedNow, overwrittenIn, recordOf } from './installed-now.ts';
+import { originOf } from './place-of-node.ts';
+import type { World } from './world.ts';
+
+/** Which node is meant. */
+export interface StatusOptions {
+  readonly lightningDir: string | undefined;
+  readonly network: string | undefined;
+  readonly conf: string | undefined;
+  readonly snapshotDir: string | undefined;
+}
+
+/** A running node. */
+export interface NodeStatus {
+  readonly pid: number;
+  readonly user: string;
+  readonly network: string | null;
+  readonly lightningDir: string | null;
+  /** ISO 8601, exact to a second */
+  readonly since: string | null;
+  /** lightningd as executed */
+  readonly program: string | null;
+  /** null: it runs from no snapshot */
+  readonly snapshot: string | null;
+  readonly version: string | null;
+  readonly root: string | null;
+  /** null: it could not be determined */
+  readonly restartPending: boolean | null;
+  /** why a restart is pending, or why that is not known; null where neither */
+  readonly reason: string | null;
+  /** entries that differ between its snapshot and what is installed */
+  readonly changed: readonly string[];
+  /** files of its snapshot that were overwritten in place */
+  readonly overwritten: readonly string[];
+  /** subdaemons of it that run from another place than its snapshot */
+  readonly elsewhere: readonly { readonly pid: number; readonly program: string }[];
+  /** configured plugins and subdaemons that run from where they are */
+  readonly outside: readonly string[];
+}
+
+/** A snapshot in the store. */
+export interface StoredSnapshot {
+  readonly path: string;
+  readonly version: string | null;
+  readonly root: string | null;
+  readonly current: boolean;
+}
+
+/** The shape of `status --json`, described in docs/json.md. */
+export interface StatusReport {
+  readonly verdict: Verdict;
+  readonly nodes: readonly NodeStatus[];
+  /** nodes that run and cannot be looked into */
+  readonly unknowns: readonly { readonly pid: number | null; readonly reason: string }[];
+  /** the installation that the current snapshot was taken from, as it is now; null: there is no snapshot */
+  readonly installed: InstalledNow | null;
+  readonly store: string;
+  readonly snapshots: readonly StoredSnapshot[];
+  /** bytes that would be free again without the snapshots */
+  readonly heldBytes: number;
+  /** why not every process could be seen */
+  readonly limits: readonly string[];
+}
+
+/** Looks at the nodes of a lightning-dir, its store and the installation. @throws HoldfastError `CONFIG`, `SYSTEM` */
+export async function status(options: StatusOptions, world: World): Promise<StatusReport> {
+  const values = {
+    ...(options.lightningDir === undefined ? {} : { lightningDir: options.lightningDir }),
+    ...(options.network === undefined ? {} : { network: options.network }),
+    ...(options.conf === undefined ? {} : { conf: options.conf }),
+  };
+  const { lightningDir, network, pidFile } = readNodeOptions(values, {
+    cwd: world.cwd,
+    home: world.environment.HOME,
+  });
+  const store = options.snapshotDir ?? join(lightningDir, STORE_NAME);
+  const found = findNodes({ lightningDir, pidFiles: [{ path: pidFile, network }] });
+  const bootId = readBootId();
+  const installations = new Map<string, Promise<InstalledNow>>();
+  const installed = (snapshot: string): Promise<InstalledNow> | undefined => {
+    const record = recordOf(snapshot);
+    if (record === undefined) return undefined;
+    const key = `${record.lightningd} ${record.root}`;
+    const known = installations.get(key) ?? installedNow(snapshot, record, bootId);
+    installations.set(key, known);
+    return known;
+  };
+  const wanted = found.nodes.filter(
+    node => options.network === undefined || node.network === options.network,
+  );
+  const nodes: NodeStatus[] = [];
+  for (const node of wanted) nodes.push(await statusOf(node, installed));
+  const snapshots = snapshotsOf(store);
+  const current = snapshots.find(snapshot => snapshot.current);
+  const unknowns = [
+    ...found.hidden.map(({ pid, pidFile: path }) => ({
+      pid: pid ?? null,
+      reason: `${path} is locked by a process that cannot be seen`,
+    })),
+    ...found.unplaced.map(({ process }) => ({
+      pid: process.pid,
+      reason: 'a lightningd of which the lightning-dir is not known',
+    })),
+  ];
+  return {
+    verdict: worst([...nodes.map(verdictOf), unknowns.length > 0 ? 'unknown' : 'ok']),
+    nodes,
+    unknowns,
+    installed: current === undefined ? null : ((await installed(current.path)) ?? null),
+    store,
+    snapshots,
+    heldBytes: heldBytes(snapshots.map(({ path }) => path)),
+    limits: found.limits.map(({ reason }) => reason),
+  };
+}
+
+function verdictOf({ restartPending, overwritten, elsewhere }: NodeStatus): Verdict {
+  if (restartPending === true || overwritten.length > 0 || elsewhere.length > 0) return 'finding';
+  return restartPending === null ? 'unknown' : 'ok';
+}
+
+async function statusOf(
+  node: LightningNode,
+  installed: (snapshot: string) => Promise<InstalledNow> | undefined,
+): Promise<NodeStatus> {
+  const { process, user, network, lightningDir } = node;
+  const origin = originOf(node);
+  const record = origin.snapshot === undefined ? undefined : recordOf(origin.snapshot);
+  const now = origin.snapshot === undefined ? undefined : await installed(origin.snapshot);
+  const outside = operatorProgramsOf(node);
+  const judged = judge(origin, record?.root, record?.version, now);
+  return {
+    pid: process.pid,
+    user,
+    network: network ?? null,
+    lightningDir: lightningDir ?? null,
+    since: process.startedAt === undefined ? null : new Date(process.startedAt).toISOString(),
+    program: origin.path ?? null,
+    snapshot: origin.snapshot ?? null,
+    version: record?.version ?? null,
+    root: record?.root ?? null,
+    ...judged,
+    changed: now?.changed ?? [],
+    overwritten:
+      origin.snapshot === undefined || record === undefined
+        ? []
+        : await overwrittenIn(origin.snapshot, record),
+    elsewhere: subdaemonsElsewhere(node, origin.snapshot),
+    outside: outside === undefined ? [] : [...outside.files.keys(), ...outside.directories.keys()],
+  };
+}
+
+function judge(
+  { snapshot, replaced, path }: ReturnType<typeof originOf>,
+  root: string | undefined,
+  version: string | undefined,
+  now: InstalledNow | undefined,
+): { restartPending: boolean | null; reason: string | null } {
+  if (path === undefined) return { restartPending: null, reason: 'it may not be looked into' };
+  if (snapshot === undefined) {
+    return replaced
+      ? { restartPending: true, reason: 'it runs from the installation itself, and its file was replaced' }
+      : { restartPending: false, reason: 'it runs from the installation itself: an upgrade would break it' };
+  }
+  if (root === undefined || now === undefined)
+    return { restartPending: null, reason: 'its snapshot has no readable record' };
+  if (now.root === null) return { restartPending: null, reason: now.reason };
+  if (now.root === root) return { restartPending: false, reason: null };
+  const versions =
+    now.version === version
+      ? `other files of ${version}`
+      : `${now.version ?? 'another version'}, not ${version}`;
+  return { restartPending: true, reason: `installed is ${versions}` };
+}
+
+function subdaemonsElsewhere(
+  { descendants }: LightningNode,
+  snapshot: string | undefined,
+): NodeStatus['elsewhere'] {
+  if (snapshot === undefined) return [];
+  return descendants.flatMap(({ pid, exe, comm }) => {
+    if (exe.kind !== 'file' || !comm.startsWith('lightning_')) return [];
+    return exe.path.startsWith(`${snapshot}/`) ? [] : [{ pid, program: exe.path }];
+  });
+}
+
+/** The snapshots of the store, and of the one that its `current` leads to. */
+function snapshotsOf(store: string): StoredSnapshot[] {
+  const link = join(store, CURRENT_NAME);
+  const current = existsSync(link) ? realpathSync(link) : undefined;
+  const stores = new Set([store, ...(current === undefined ? [] : [dirname(current)])]);
+  const paths = new Set<string>();
+  for (const directory of stores) {
+    for (const name of namesIn(directory)) {
+      const path = join(directory, name);
+      if (isSnapshotName(name) && lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
+        paths.add(realpathSync(path));
+    }
+  }
+  return [...paths].map(path => {
+    const record = recordOf(path);
+    return { path, version: record?.version ?? null, root: record?.root ?? null, current: path === current };
+  });
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory).sort();
+  } catch {
+    return []; // there is no store, or it is closed to us: nothing is held in it that we know of
+  }
+}

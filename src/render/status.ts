@@ -1,0 +1,65 @@
+/** The text of `status`. Pure. */
+import type { NodeStatus, StatusReport } from '../commands/status.ts';
+import { quote } from '../errors.ts';
+
+/** Paths that are named before the rest is only counted. */
+const FEW = 5;
+
+/** One paragraph a node, then the installation and the store. @returns text that ends with a newline */
+export function renderStatus(report: StatusReport): string {
+  const lines = report.nodes.flatMap(node => [...renderNode(node), '']);
+  if (report.nodes.length === 0 && report.unknowns.length === 0) lines.push('no node runs', '');
+  for (const { pid, reason } of report.unknowns)
+    lines.push(`not known: ${pid === null ? '' : `PID ${pid}: `}${reason}`);
+  const { installed, snapshots } = report;
+  if (installed !== null) {
+    lines.push(`installed  ${quote(installed.lightningd)}, ${installed.version ?? 'version not known'}`);
+    lines.push(`  root     ${installed.root ?? `not known: ${installed.reason}`}`);
+  }
+  lines.push(
+    `store      ${quote(report.store)}: ${count(snapshots.length, 'snapshot')}, ${megabytes(report.heldBytes)} held`,
+  );
+  for (const { path, version, current } of snapshots) {
+    lines.push(`  ${path.split('/').at(-1)}  ${version ?? 'no record'}${current ? '  (current)' : ''}`);
+  }
+  for (const limit of report.limits) lines.push(`note: ${limit}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function renderNode(node: NodeStatus): string[] {
+  const { pid, user, network, version, since, snapshot, root, program } = node;
+  const lines = [
+    `node       PID ${pid}, ${user}, ${network ?? 'network not known'}, ${version ?? 'version not known'}, since ${since ?? 'not known'}`,
+    snapshot === null
+      ? `  runs     ${program === null ? 'not known' : quote(program)}, not from a snapshot`
+      : `  snapshot ${quote(snapshot)}`,
+  ];
+  if (root !== null) lines.push(`  root     ${root}`);
+  lines.push(`  restart  ${restart(node)}`);
+  if (node.changed.length > 0) lines.push(`  differs  ${list(node.changed)}`);
+  if (node.overwritten.length > 0) lines.push(`  OVERWRITTEN IN PLACE: ${list(node.overwritten)}`);
+  for (const { pid: child, program: path } of node.elsewhere)
+    lines.push(`  ELSEWHERE: PID ${child} runs ${quote(path)}`);
+  if (node.outside.length > 0)
+    lines.push(`  outside  ${list(node.outside)} (configured; not from the snapshot)`);
+  return lines;
+}
+
+function restart({ restartPending, reason }: NodeStatus): string {
+  if (restartPending === null) return `not known: ${reason}`;
+  if (restartPending) return `PENDING: ${reason}`;
+  return reason === null ? 'not due' : `not due; ${reason}`;
+}
+
+function list(paths: readonly string[]): string {
+  const rest = paths.length - FEW;
+  return `${paths.slice(0, FEW).map(quote).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
+
+function count(n: number, word: string): string {
+  return `${n} ${word}${n === 1 ? '' : 's'}`;
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}

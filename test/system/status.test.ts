@@ -1,0 +1,156 @@
+/** `holdfast status` and `holdfast guard`, from outside, with real nodes. */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { HOLDFAST, holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
+import { readJson } from '../helpers/schema.ts';
+import { makeCInstallation, makePair, noCompiler, startNode, tempDir, upgrade } from '../helpers/stand-in.ts';
+
+beforeEach(ctx => {
+  const reason = noCompiler();
+  if (reason !== undefined) ctx.skip(reason);
+});
+
+function statusJson(lightningDir: string) {
+  const called = holdfast(['status', '--json', `--lightning-dir=${lightningDir}`]);
+  return { code: called.status, report: readJson('status', called.stdout) };
+}
+
+function guardJson(lightningd: string, ...options: string[]) {
+  const called = holdfast(['guard', '--json', ...options, '--', lightningd]);
+  return { code: called.status, report: readJson('guard', called.stdout) };
+}
+
+test('a node under holdfast: what it runs, no restart due; after an upgrade it is pending, with what differs', async () => {
+  const dir = tempDir();
+  const { installed, next } = makePair(dir);
+  const lightningDir = join(dir, 'lightning');
+  const node = await startNode(installed, lightningDir, { command: [HOLDFAST, 'run', installed.lightningd] });
+  const { root, path } = snapshotJson([installed.lightningd, `--lightning-dir=${lightningDir}`]);
+  const before = statusJson(lightningDir);
+  expect(before).toMatchObject({
+    code: 0,
+    report: {
+      verdict: 'ok',
+      nodes: [
+        { pid: node.pid, network: 'bitcoin', version: 'v25.12', snapshot: path, root, restartPending: false },
+      ],
+      installed: { version: 'v25.12', root },
+      heldBytes: expect.any(Number),
+    },
+  });
+  const size = readFileSync(join(path, 'bin/lightningd')).length;
+  expect(before.report.heldBytes).toBeLessThan(size); // hard links cost nothing: only manifest and record do
+
+  upgrade('rename', next.prefix, installed.prefix);
+  const after = statusJson(lightningDir);
+  expect(after).toMatchObject({
+    code: 1,
+    report: {
+      nodes: [{ restartPending: true, version: 'v25.12', overwritten: [] }],
+      installed: { version: 'v26.03' },
+    },
+  });
+  expect(after.report.nodes[0].changed).toContain('bin/lightningd');
+  expect(after.report.heldBytes).toBeGreaterThan(size); // now nobody else has the old files
+  expect(holdfast(['status', `--lightning-dir=${lightningDir}`]).stdout).toMatch(
+    /restart {2}PENDING: installed is v26\.03, not v25\.12/,
+  );
+});
+
+test('files overwritten in place through their hard links are named', async () => {
+  const dir = tempDir();
+  const { installed, next } = makePair(dir);
+  const lightningDir = join(dir, 'lightning');
+  await startNode(installed, lightningDir, { command: [HOLDFAST, 'run', installed.lightningd] });
+  const openingd = 'libexec/c-lightning/lightning_openingd';
+  writeFileSync(join(installed.prefix, openingd), readFileSync(join(next.prefix, openingd)));
+  expect(statusJson(lightningDir)).toMatchObject({
+    code: 1,
+    report: { nodes: [{ overwritten: [openingd] }] },
+  });
+});
+
+test('a plain node is named as such; guard refuses its upgrade, and after it says that it must be restarted', async () => {
+  const dir = tempDir();
+  const { installed, next } = makePair(dir);
+  const lightningDir = join(dir, 'lightning');
+  const node = await startNode(installed, lightningDir);
+  expect(statusJson(lightningDir)).toMatchObject({
+    code: 0,
+    report: { nodes: [{ snapshot: null, restartPending: false }] },
+  });
+  expect(guardJson(installed.lightningd)).toMatchObject({
+    code: 1,
+    report: { nodes: [expect.objectContaining({ pid: node.pid, runsFrom: 'installation', lightningDir })] },
+  });
+  expect(guardJson(installed.lightningd, '--after').code).toBe(0);
+  upgrade('rename', next.prefix, installed.prefix);
+  expect(guardJson(installed.lightningd, '--after')).toMatchObject({ code: 1 });
+  const text = holdfast(['guard', '--after', '--', installed.lightningd]).stdout;
+  expect(text).toContain(`PID ${node.pid} of `);
+  expect(text).toContain('must be restarted now');
+  expect(statusJson(lightningDir)).toMatchObject({ code: 1, report: { nodes: [{ restartPending: true }] } });
+});
+
+test('guard lets the package go on where all nodes run from snapshots, none runs, or nothing is installed', async () => {
+  const dir = tempDir();
+  const installed = makeCInstallation(dir, 'v25.12');
+  expect(guardJson(installed.lightningd).code).toBe(0);
+  await startNode(installed, join(dir, 'lightning'), { command: [HOLDFAST, 'run', installed.lightningd] });
+  expect(guardJson(installed.lightningd)).toMatchObject({ code: 0, report: { verdict: 'ok' } });
+  const nothing = holdfast(['guard', '--json'], {
+    env: { ...process.env, PATH: `/usr/bin:/bin:${join(process.execPath, '..')}` },
+  });
+  expect(nothing.status).toBe(0);
+});
+
+test("another user's plain node is found by root, and by an ordinary user too", async ctx => {
+  if (process.geteuid?.() !== 0) ctx.skip('needs root, to start a node of another user');
+  const dir = tempDir();
+  const installed = makeCInstallation(dir, 'v25.12');
+  await startNode(installed, join(dir, 'lightning'));
+  const called = holdfast(['guard', '--json', '--', installed.lightningd], { user: ORDINARY_USER });
+  const report = readJson('guard', called.stdout);
+  expect(called.status).toBe(1);
+  expect(report.nodes).toContainEqual(expect.objectContaining({ user: 'root', runsFrom: 'installation' }));
+});
+
+test('a subdaemon that runs from elsewhere is named', async () => {
+  const dir = tempDir();
+  const installed = makeCInstallation(dir, 'v25.12');
+  const lightningDir = join(dir, 'lightning');
+  const other = join(dir, 'lightning_gossipd');
+  copyFileSync(join(installed.libexec, 'lightning_gossipd'), other);
+  cpSync(other, `${other}.keep`);
+  await startNode(installed, lightningDir, {
+    command: [HOLDFAST, 'run', installed.lightningd],
+    args: [`--subdaemon=gossipd:${other}`],
+  });
+  const { code, report } = statusJson(lightningDir);
+  expect(code).toBe(1);
+  expect(report.nodes[0].elsewhere).toMatchObject([{ program: other }]);
+  expect(report.nodes[0].outside).toContain(other);
+});
+
+test('metrics are what promtool expects', async ctx => {
+  const dir = tempDir();
+  const installed = makeCInstallation(dir, 'v25.12');
+  const lightningDir = join(dir, 'a "strange"\\dir');
+  await startNode(installed, lightningDir, { command: [HOLDFAST, 'run', installed.lightningd] });
+  const { stdout, status } = holdfast(['status', '--openmetrics', `--lightning-dir=${lightningDir}`]);
+  expect(status).toBe(0);
+  expect(stdout).toMatch(
+    /^# TYPE holdfast_node_restart_pending gauge\nholdfast_node_restart_pending\{.*network="bitcoin"\} 0$/m,
+  );
+  const checked = spawnSync('promtool', ['check', 'metrics'], { input: stdout, encoding: 'utf8' });
+  if (checked.error !== undefined) ctx.skip('promtool (package prometheus) is not installed');
+  expect(`${checked.stdout}${checked.stderr}`).toBe('');
+});
+
+test('no node runs, no store: said so, status 0', () => {
+  const { code, report } = statusJson(join(tempDir(), 'lightning'));
+  expect(code).toBe(0);
+  expect(report).toMatchObject({ nodes: [], installed: null, snapshots: [], heldBytes: 0 });
+});
