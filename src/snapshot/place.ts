@@ -123,8 +123,13 @@ function openSource(file: PlaceRequest): number {
     if (errnoOf(error) === 'ELOOP') throw replaced(file);
     throw systemError('open', file.source, error);
   }
-  const stat = fstatSync(fd, { bigint: true });
-  if (stat.isFile() && stat.ino === file.stat.ino && stat.dev === file.stat.dev) return fd;
+  try {
+    const stat = fstatSync(fd, { bigint: true });
+    if (stat.isFile() && stat.ino === file.stat.ino && stat.dev === file.stat.dev) return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw systemError('look at', file.source, error);
+  }
   closeSync(fd);
   throw replaced(file);
 }
