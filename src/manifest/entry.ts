@@ -1,6 +1,6 @@
 /** One file of a manifest: its fields, its bytes in the tree, and the checks at the door. Pure. */
 import { HoldfastError, quote } from '../errors.ts';
-import { checkEntryPath } from './path.ts';
+import { checkEntryPath, MAX_PATH_BYTES } from './path.ts';
 import { leafHash, type Sha256 } from './tree.ts';
 
 /** git's words for a file that can be executed, and one that cannot. */
@@ -37,8 +37,12 @@ export function readEntry(value: unknown, what: string): ManifestFile {
   const { path, mode, size, sha256 } = fields;
   if (typeof path !== 'string') throw invalid(`${what}: path`, 'a string', path);
   const reason = checkEntryPath(path);
-  if (reason !== undefined)
-    throw new HoldfastError('MANIFEST_INVALID', `the path ${quote(path)} of ${what} ${reason}`);
+  if (reason !== undefined) {
+    throw new HoldfastError(
+      'MANIFEST_INVALID',
+      `the path ${quote(path.slice(0, MAX_PATH_BYTES))} of ${what} ${reason}`,
+    );
+  }
   const named = `${what}, ${quote(path)}`;
   const known = FILE_MODES.find(word => word === mode);
   if (known === undefined) throw invalid(`${named}: mode`, FILE_MODES.join(' or '), mode);

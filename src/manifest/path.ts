@@ -1,8 +1,12 @@
 /** The paths of entries: relative, slash-separated, UTF-8, ordered by their bytes. Pure. */
 
+/** PATH_MAX (linux/limits.h) counts a final NUL: no system call takes a longer path. Bounds what errors quote, too. */
+export const MAX_PATH_BYTES = 4095;
+
 /** Why this cannot be the path of an entry; undefined where it can. */
 export function checkEntryPath(path: string): string | undefined {
   if (path === '') return 'is empty';
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES) return `is longer than ${MAX_PATH_BYTES} bytes`;
   if (path.startsWith('/')) return 'is absolute';
   if (path.includes('\0')) return 'has a NUL';
   if (!path.isWellFormed()) return 'is not UTF-8';
