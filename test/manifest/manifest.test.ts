@@ -3,13 +3,19 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { outputFileSync } from 'fs-extra/esm';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { HoldfastError } from '../../src/errors.ts';
 import type { ManifestFile } from '../../src/manifest/entry.ts';
-import { formatManifest, makeManifest, parseManifest } from '../../src/manifest/manifest.ts';
+import {
+  formatManifest,
+  MAX_MANIFEST_BYTES,
+  type Manifest,
+  makeManifest,
+  parseManifest,
+} from '../../src/manifest/manifest.ts';
 import { checkEntryPath } from '../../src/manifest/path.ts';
-import { makeProof, parseProof, verifyProof } from '../../src/manifest/proof.ts';
-import { formatSha256sums, parseSha256sums } from '../../src/manifest/sha256sums.ts';
+import { parseProof } from '../../src/manifest/proof.ts';
+import { parseSha256sums } from '../../src/manifest/sha256sums.ts';
 import { sha256 } from '../../src/snapshot/digest.ts';
 import { tempDir } from '../helpers/stand-in.ts';
 
@@ -56,59 +62,102 @@ const altered = (
   return `${JSON.stringify(change(value) ?? value, undefined, 2)}\n`;
 };
 
-const withFirst = (change: Record<string, unknown>) =>
-  altered(m => ({ ...m, files: m.files.with(0, { ...m.files[0], ...change }) }));
+interface Vector {
+  readonly name: string;
+  /** null where the manifest is to be accepted */
+  readonly fault: keyof typeof WORDS | null;
+  readonly text?: string;
+  readonly base64?: string;
+}
+const vectors: Vector[] = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../../fixtures/vectors/manifests.json'), 'utf8'),
+);
+const bytesOf = ({ text, base64 }: Vector) =>
+  base64 === undefined ? Buffer.from(text ?? '') : Buffer.from(base64, 'base64');
 
-test.each([
-  ['empty', '', /no JSON/],
-  ['not JSON', 'null,', /no JSON/],
-  ['deeply nested', '['.repeat(200_000), /no JSON|expected an object/],
-  ['a list', '[]\n', /expected an object/],
-  ['of an unknown format', altered(m => ({ ...m, format: 'holdfast-manifest/2' })), /format/],
-  ['with an unknown key', altered(m => ({ ...m, extra: 1 })), /no key but/],
-  ['without a version', altered(({ version: _, ...m }) => m), /the key version/],
-  ['with a version of two lines', altered(m => ({ ...m, version: 'v1\nv2' })), /version/],
-  ['with a wrong root', altered(m => ({ ...m, root: '0'.repeat(64) })), /root: expected/],
-  [
-    'with a root in capitals',
-    altered(m => ({ ...m, root: String(m.root).toUpperCase() })),
-    /root: expected 64/,
-  ],
-  ['out of order', altered(m => ({ ...m, files: m.files.reverse() })), /out of order/],
-  ['with a path twice', altered(m => ({ ...m, files: [m.files[0], m.files[0]] })), /appears twice/],
-  ['with an absolute path', withFirst({ path: '/etc/passwd' }), /is absolute/],
-  ['with a path that climbs', withFirst({ path: 'a/../../b' }), /component '\.\.'/],
-  ['with an empty component', withFirst({ path: 'a//b' }), /empty component/],
-  ['with a path that is not UTF-8', good.replace('bin/lightningd', 'bin/\\ud800'), /not UTF-8/],
-  [
-    'with a file that is a directory as well',
-    formatted([file('a'), file('a/b')]),
-    /both a file and the directory/,
-  ],
-  ['with a mode that is none', withFirst({ mode: '104755' }), /mode: expected 100755 or 100644/],
-  ['with a negative size', withFirst({ size: -1 }), /size/],
-  ['with a fractional size', withFirst({ size: 1.5 }), /size/],
-  ['with an unsafe size', good.replace(/"size": \d+/, '"size": 9007199254740993'), /size/],
-  ['with a short digest', withFirst({ sha256: 'ab' }), /sha256: expected 64/],
-  ['with other white space', good.replace('\n', '\r\n'), /canonical/],
-  ['with a key twice', good.replace('"format"', '"version": "v1",\n  "format"'), /canonical/],
-  ['without its final newline', good.trimEnd(), /canonical/],
-  ['with a byte order mark', `\ufeff${good}`, /no JSON/],
-])('a manifest that is %s is refused, and the reason named', (_what, text, reason) => {
-  expect(() => parseManifest(Buffer.from(text), sha256)).toThrow(
-    expect.objectContaining({ code: 'MANIFEST_INVALID', message: expect.stringMatching(reason) }),
+/** What we say of each fault. */
+const WORDS = {
+  json: /is no JSON/,
+  utf8: /is not UTF-8/,
+  object: /expected an object, found/,
+  list: /files: expected a list, found/,
+  format: /format: expected holdfast-manifest\/1, found 'holdfast-manifest\/2'/,
+  'key missing': /expected the key (format|version|size), found 'none'/,
+  'key unknown': /expected no key but .*, found '(signature|__proto__|owner)'/,
+  root: /root: expected [0-9a-f]{64}, which the files give, found|root: expected 64 lower-case hex digits, found/,
+  version: /version: expected a line of 1 to 200 printable ASCII characters, found/,
+  order: /the path '.*' is out of order: it comes after '/,
+  twice: /the path '.*' appears twice/,
+  'file and directory': /'a' is both a file and the directory of 'a\/b/,
+  path: /the path '.*' of file 0 (is|has)|file 0: path: expected a string, found 1/s,
+  mode: /file 0, 'bin\/lightningd': mode: expected 100755 or 100644, found/,
+  size: /file 0, 'bin\/lightningd': size: expected a whole number of bytes, found/,
+  sha256: /file 0, 'bin\/lightningd': sha256: expected 64 lower-case hex digits, found/,
+  canonical: /is not in its canonical form/,
+} as const;
+
+describe('the manifests of fixtures/vectors', () => {
+  test.each(vectors.filter(({ fault }) => fault === null))('accepted: $name', vector => {
+    const bytes = bytesOf(vector);
+    const manifest = parseManifest(bytes, sha256);
+    expect(formatManifest(manifest)).toBe(bytes.toString());
+    expect(makeManifest(manifest.version, manifest.files.toReversed(), sha256)).toEqual(manifest);
+  });
+
+  test.each(vectors.filter(({ fault }) => fault !== null))('refused for its $fault: $name', vector => {
+    expect(() => parseManifest(bytesOf(vector), sha256)).toThrow(
+      expect.objectContaining({
+        code: 'MANIFEST_INVALID',
+        message: expect.stringMatching(WORDS[vector.fault!]), // filtered above
+      }),
+    );
+  });
+});
+
+test('what is deeply nested is refused, and so is what is longer than 64 MiB before it is read', () => {
+  const nested = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
+  for (const text of ['['.repeat(200_000), nested, '{"a":'.repeat(200_000), `{"files":${nested}}`]) {
+    expect(() => parseManifest(Buffer.from(text), sha256)).toThrow(HoldfastError);
+    expect(() => parseProof(Buffer.from(text))).toThrow(HoldfastError);
+  }
+  expect(() => parseManifest(Buffer.alloc(MAX_MANIFEST_BYTES + 1), sha256)).toThrow(
+    /at most 67108864 are read/,
   );
 });
 
-/** The text of a manifest that makeManifest would refuse. */
-function formatted(files: ManifestFile[]): string {
-  return formatManifest({ format: 'holdfast-manifest/1', root: '0'.repeat(64), version: 'v1', files });
-}
+test('an error about a path of megabytes quotes no more of it than a path can have', () => {
+  const text = formatManifest({
+    format: 'holdfast-manifest/1',
+    root: '0'.repeat(64),
+    version: 'v1',
+    files: [file('a/'.repeat(1_000_000))],
+  });
+  const long = expect.objectContaining({
+    message: expect.stringMatching(/^.{4000,4300} is longer than 4095 bytes$/),
+  });
+  expect(() => parseManifest(Buffer.from(text), sha256)).toThrow(long);
+});
 
-test('bytes that are not UTF-8 are refused', () => {
+test('a byte changed anywhere is refused, but for those of size and version, which the root does not cover', () => {
   const bytes = Buffer.from(good);
-  bytes[bytes.indexOf('lightningd')] = 0xff;
-  expect(() => parseManifest(bytes, sha256)).toThrow(/not UTF-8/);
+  const manifest = parseManifest(bytes, sha256);
+  const bare = (m: Manifest) => ({ ...m, version: '', files: m.files.map(f => ({ ...f, size: 0 })) });
+  fc.assert(
+    fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (at, mask) => {
+      const changed = Buffer.from(bytes);
+      changed[at] = changed[at]! ^ mask;
+      let parsed: Manifest;
+      try {
+        parsed = parseManifest(changed, sha256);
+      } catch (error) {
+        expect(error).toMatchObject({ name: 'HoldfastError', code: 'MANIFEST_INVALID' });
+        return;
+      }
+      expect(parsed).not.toEqual(manifest);
+      expect(bare(parsed)).toEqual(bare(manifest));
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test('whatever the input, the parsers throw nothing but their own error', () => {
@@ -134,43 +183,6 @@ test('whatever the input, the parsers throw nothing but their own error', () => 
       },
     ),
   );
-});
-
-test('a proof makes a round trip and holds for its root alone', () => {
-  const manifest = makeManifest('v1', ['a', 'b', 'c', 'd', 'e'].map(file), sha256);
-  for (const { path } of manifest.files) {
-    const proof = parseProof(Buffer.from(JSON.stringify(makeProof(manifest, path, sha256))));
-    expect(verifyProof(proof, manifest.root, sha256)).toBe(true);
-    expect(verifyProof(proof, '0'.repeat(64), sha256)).toBe(false);
-    expect(verifyProof({ ...proof, file: { ...proof.file, mode: '100644' } }, manifest.root, sha256)).toBe(
-      false,
-    );
-  }
-  expect(() => makeProof(manifest, 'z', sha256)).toThrow(/no entry 'z'/);
-});
-
-test('SHA256SUMS is what sha256sum -c reads, whatever the names', () => {
-  const dir = tempDir();
-  const names = [
-    'plain',
-    'sub/dir',
-    'a b',
-    '-dash',
-    'new\nline',
-    'back\\slash',
-    'return\r',
-    '\\n',
-    '*star',
-    ' lead',
-    '\u{1f525}',
-  ];
-  for (const name of names) {
-    outputFileSync(join(dir, name), name);
-  }
-  const text = formatSha256sums(names.map(file));
-  writeFileSync(join(dir, 'SHA256SUMS'), text);
-  execFileSync('sha256sum', ['--quiet', '--strict', '-c', 'SHA256SUMS'], { cwd: dir });
-  expect(parseSha256sums(text)).toEqual(new Map(names.map(name => [name, hash(name)])));
 });
 
 test('the check that docs/manifest.md shows gives the root of a real tree', ctx => {

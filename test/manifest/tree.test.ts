@@ -39,23 +39,35 @@ describe.each(vectors.map(vector => [vector.files.length, vector] as const))(
 );
 
 test("Certificate Transparency's own test vectors come out", () => {
-  const inputs = [
-    '',
-    '00',
-    '10',
-    '2021',
-    '3031',
-    '40414243',
-    '5051525354555657',
-    '606162636465666768696a6b6c6d6e6f',
-  ];
-  const leaves = inputs.map(input => leafHash(Buffer.from(input, 'hex'), nobleSha256));
-  expect(hex(merkleRoot([], nobleSha256))).toBe(
-    'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
-  );
-  expect(hex(merkleRoot(leaves, nobleSha256))).toBe(
-    '5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328',
-  );
+  const { entries, roots, inclusionPaths } = JSON.parse(
+    readFileSync(join(import.meta.dirname, '../../fixtures/vectors/certificate-transparency.json'), 'utf8'),
+  ) as {
+    entries: string[];
+    roots: string[];
+    inclusionPaths: { index: number; treeSize: number; path: string[] }[];
+  };
+  const leaves = entries.map(entry => leafHash(Buffer.from(entry, 'hex'), nobleSha256));
+  expect(roots.map((_, size) => hex(merkleRoot(leaves.slice(0, size), nobleSha256)))).toEqual(roots);
+  for (const { index, treeSize, path } of inclusionPaths) {
+    expect(inclusionPath(leaves.slice(0, treeSize), index, nobleSha256).map(hex)).toEqual(path);
+    const hashes = path.map(hash => Buffer.from(hash, 'hex'));
+    const root = rootFromInclusionPath(leaves[index]!, index, treeSize, hashes, nobleSha256);
+    expect(root && hex(root)).toBe(roots[treeSize]);
+  }
+});
+
+test('a tree of 100,000 entries takes one hash for each node, and a proof no more', () => {
+  let hashes = 0;
+  const counting = (...parts: Uint8Array[]) => {
+    hashes += 1;
+    return parts[1]!; // any 32 bytes will do
+  };
+  const leaves = Array.from({ length: 100_000 }, () => new Uint8Array(32));
+  merkleRoot(leaves, counting);
+  expect(hashes).toBe(99_999);
+  hashes = 0;
+  expect(inclusionPath(leaves, 54_321, counting)).toHaveLength(17);
+  expect(hashes).toBeLessThan(100_000);
 });
 
 test("noble's SHA-256, the launcher's and node:crypto's agree", () => {
@@ -69,7 +81,12 @@ test("noble's SHA-256, the launcher's and node:crypto's agree", () => {
   );
 });
 
-const someLeaves = fc.array(fc.uint8Array({ minLength: 32, maxLength: 32 }), { minLength: 1, maxLength: 70 });
+/** All different, as the leaves of a manifest are: each has its own path. */
+const someLeaves = fc.uniqueArray(fc.uint8Array({ minLength: 32, maxLength: 32 }), {
+  minLength: 1,
+  maxLength: 70,
+  selector: hex,
+});
 
 test('every inclusion proof leads to the root', () => {
   fc.assert(
@@ -96,6 +113,8 @@ test('no altered inclusion proof does', () => {
       expect(leadsTo(flip(leaf, bit), index, leaves.length, path)).toBe(false);
       expect(leadsTo(leaf, index, leaves.length, [...path, leaf])).toBe(false);
       expect(leadsTo(leaf, leaves.length, leaves.length, path)).toBe(false);
+      for (const other of [index - 1, index + 1, bit % leaves.length].filter(at => at !== index))
+        expect(leadsTo(leaf, other, leaves.length, path)).toBe(false);
       if (path.length === 0) return;
       expect(leadsTo(leaf, index, leaves.length, path.slice(1))).toBe(false);
       const level = bit % path.length;
