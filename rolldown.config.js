@@ -32,7 +32,10 @@ const LAZY = new RegExp(
     .join('|'),
 );
 
-/** What every launch loads: all the rest, in one file. */
+/**
+ * What every launch loads: all the rest, in one file.
+ * @param {string} id
+ */
 const isCore = id =>
   /\/src\/.*\.ts$/.test(id) && !/\/src\/cli\.ts$/.test(id) && !ANEW.test(id) && !LAZY.test(id);
 

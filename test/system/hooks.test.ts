@@ -1,0 +1,103 @@
+/** The package managers' hooks, each with what its package manager would give it, and with a guard that answers anything. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { script } from '../helpers/running.ts';
+import { tempDir } from '../helpers/stand-in.ts';
+
+const contrib = join(import.meta.dirname, '../../contrib');
+
+/** A PATH whose holdfast ends with this status, and writes down that it was asked. */
+function guardThatEndsWith(status: number) {
+  const dir = tempDir();
+  script(
+    join(dir, 'holdfast'),
+    `#!/bin/sh\necho "asked: $*" >>"${dir}/asked"\necho "a node"\nexit ${status}\n`,
+  );
+  return {
+    env: { ...process.env, PATH: `${dir}:${process.env.PATH}` },
+    asked: () => spawnSync('cat', [`${dir}/asked`], { encoding: 'utf8' }).stdout,
+  };
+}
+
+/** What apt writes in protocol version 2: configuration, an empty line, a line for each package. */
+const aptInput = (name: string) =>
+  `VERSION 2\nAPT::Architecture=amd64\n\n${name} 25.12-1 < 26.03-1 /var/cache/apt/archives/${name}.deb\n`;
+
+test.each([
+  [0, 'lightningd', 0],
+  [1, 'lightningd', 1],
+  [2, 'lightningd', 0],
+])('apt: a guard that ends with %i for %s ends the hook with %i', (status, name, expected) => {
+  const { env, asked } = guardThatEndsWith(status);
+  const called = spawnSync(join(contrib, 'apt/holdfast-guard-apt'), {
+    input: aptInput(name),
+    encoding: 'utf8',
+    env,
+  });
+  expect(called.status).toBe(expected);
+  expect(asked()).toBe('asked: guard\n');
+  if (status === 2) expect(called.stderr).toMatch(/warning: could not tell/);
+});
+
+test('apt: the upgrade of other packages does not even ask', () => {
+  const { env, asked } = guardThatEndsWith(1);
+  const called = spawnSync(join(contrib, 'apt/holdfast-guard-apt'), {
+    input: aptInput('lightningd-tools-of-mine'),
+    encoding: 'utf8',
+    env,
+  });
+  expect(called.status).toBe(0);
+  expect(asked()).toBe('');
+});
+
+test('apt: its configuration is read by the real apt-config', ctx => {
+  const called = spawnSync('apt-config', ['-c', join(contrib, 'apt/80holdfast'), 'dump', 'DPkg'], {
+    encoding: 'utf8',
+  });
+  if (called.error !== undefined) ctx.skip('apt is not installed');
+  expect(called.stdout).toContain('DPkg::Pre-Install-Pkgs:: "/usr/local/lib/holdfast/holdfast-guard-apt";');
+  expect(called.stdout).toContain(
+    'DPkg::Tools::Options::/usr/local/lib/holdfast/holdfast-guard-apt::Version "2";',
+  );
+});
+
+test.each([
+  [0, 0],
+  [1, 1],
+  [2, 0],
+])('pacman: a guard that ends with %i lets the command of the hook end with %i', (status, expected) => {
+  const { env } = guardThatEndsWith(status);
+  const command = /^Exec = (.*)$/m.exec(readFileSync(join(contrib, 'pacman/holdfast.hook'), 'utf8'))?.[1];
+  expect(spawnSync('sh', ['-c', command!], { env }).status).toBe(expected);
+});
+
+test.each([
+  ['net-p2p/core-lightning', 0, 'merged'],
+  ['net-p2p/core-lightning', 1, 'died'],
+  ['net-p2p/core-lightning', 2, 'warned merged'],
+  ['app-misc/hello', 1, 'merged'],
+])('portage: %s with a guard that ends with %i is %s', (atom, status, expected) => {
+  const { env } = guardThatEndsWith(status);
+  const [category, name] = atom.split('/');
+  const program = `CATEGORY=${category} PN=${name}; die() { echo died; exit 1; }; ewarn() { printf 'warned '; }
+    . ${contrib}/portage/bashrc; pre_pkg_preinst >/dev/null 2>&1 3>&1 || exit; echo merged`;
+  const said = spawnSync('bash', ['-c', program.replace('>/dev/null 2>&1 3>&1', '')], {
+    env,
+    encoding: 'utf8',
+  }).stdout;
+  expect(said.replace(/^a node\n/, '').trim()).toBe(expected);
+});
+
+test('needrestart: the drop-in is Perl that overrides the unit and leaves snapshots alone', ctx => {
+  const program = `our %nrconf; do $ARGV[0] or die $@ || $!;
+    my ($unit) = grep { "lightningd.service" =~ $_ } keys %{$nrconf{override_rc}};
+    my ($mapping) = grep { "/home/bitcoin/.lightning/subdaemons/0123456789abcdef/bin/lightningd" =~ $_ } @{$nrconf{blacklist_mappings}};
+    print defined $unit && $nrconf{override_rc}->{$unit} == 0 && defined $mapping ? "ok" : "not ok";`;
+  const called = spawnSync('perl', ['-e', program, join(contrib, 'needrestart/holdfast.conf')], {
+    encoding: 'utf8',
+  });
+  if (called.error !== undefined) ctx.skip('perl is not installed');
+  expect(`${called.stdout}${called.stderr}`).toBe('ok');
+});
