@@ -13,9 +13,9 @@ import { tempDir } from '../helpers/stand-in.ts';
 const hash = (text: string) => Buffer.from(sha256(Buffer.from(text))).toString('hex');
 const file = (path: string): ManifestFile => ({ path, mode: '100644', size: 1, sha256: hash(path) });
 
-test('sha256sum -c reads what we write, and we read what sha256sum writes, whatever the names', () => {
+test('sha256sum -c reads what we write, and we read what sha256sum writes, whatever the names', ctx => {
   const dir = tempDir();
-  const names = [
+  const all = [
     'plain',
     'sub/dir',
     'a b',
@@ -35,7 +35,10 @@ test('sha256sum -c reads what we write, and we read what sha256sum writes, whate
     '\u2028',
     '\ufeff',
   ];
-  for (const name of names) outputFileSync(join(dir, name), name);
+  for (const name of all) outputFileSync(join(dir, name), name);
+  const probe = execFileSync('sha256sum', ['return\r'], { cwd: dir, encoding: 'utf8' });
+  const names = probe.startsWith('\\') ? all : all.filter(name => !name.includes('\r'));
+  if (names !== all) ctx.annotate('this sha256sum does not know the escape of a carriage return: not tested');
   const expected = new Map(names.map(name => [name, hash(name)]));
   const text = formatSha256sums(names.map(file));
   writeFileSync(join(dir, 'SHA256SUMS'), text);
