@@ -144,7 +144,8 @@ async function statusOf(
     user,
     network: network ?? null,
     lightningDir: lightningDir ?? null,
-    since: process.startedAt === undefined ? null : new Date(process.startedAt).toISOString(),
+    since:
+      process.startedAt === undefined ? null : `${new Date(process.startedAt).toISOString().slice(0, 19)}Z`,
     program: origin.path ?? null,
     snapshot: origin.snapshot ?? null,
     version: record?.version ?? null,
@@ -156,7 +157,8 @@ async function statusOf(
         ? []
         : await overwrittenIn(origin.snapshot, record),
     elsewhere: subdaemonsElsewhere(node, origin.snapshot),
-    outside: outside === undefined ? [] : [...outside.files.keys(), ...outside.directories.keys()],
+    outside:
+      outside === undefined ? [] : [...outside.files.keys(), ...outside.directories.keys()].filter(isThere),
   };
 }
 
@@ -192,6 +194,11 @@ function subdaemonsElsewhere(
     if (exe.kind !== 'file' || !comm.startsWith('lightning_')) return [];
     return exe.path.startsWith(`${snapshot}/`) ? [] : [{ pid, program: exe.path }];
   });
+}
+
+/** lightningd's own plugin directory counts as configured, whether it is there or not. */
+function isThere(path: string): boolean {
+  return existsSync(path);
 }
 
 /** The snapshots of the store, and of the one that its `current` leads to. */
