@@ -53,6 +53,13 @@ test.each<[string, Partial<Proof>]>([
   expect(verifyProof({ ...proof, ...change }, manifest.root, sha256)).toBe(false);
 });
 
+test('a proof of more hashes than its tree has levels does not hold, though they lead to the root', () => {
+  const two = manifestOf(2);
+  const second = makeProof(two, 'libexec/1', sha256);
+  expect(verifyProof(second, two.root, sha256)).toBe(true);
+  expect(verifyProof({ ...second, index: 0, treeSize: 1 }, two.root, sha256)).toBe(false); // 2.1.3.2, step 4a
+});
+
 test('a proof holds for no other root, whatever root it names itself', () => {
   expect(verifyProof({ ...proof, root: otherDigest }, otherDigest, sha256)).toBe(false);
   expect(verifyProof(proof, manifestOf(8).root, sha256)).toBe(false);
