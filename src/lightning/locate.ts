@@ -37,7 +37,7 @@ export function locateLightningd(
       if (!skip(realpathSync(path))) return path;
       skipped = path;
     } else if (errnoOf(error) === 'EACCES') {
-      refused ??= { path, error };
+      if (!isHidden(path)) refused ??= { path, error };
     } else if (!NOT_HERE.has(errnoOf(error) ?? '')) {
       throw notExecutable(path, error);
     }
@@ -59,6 +59,16 @@ function checkPath(path: string, word: string, skip: (realPath: string) => boole
       hint: "name Core Lightning's own lightningd",
     });
   return path;
+}
+
+/** A directory of PATH that may not be searched: whether it has a lightningd, nobody can say. A shell goes on, too. */
+function isHidden(path: string): boolean {
+  try {
+    statSync(path);
+    return false;
+  } catch (error) {
+    return errnoOf(error) === 'EACCES';
+  }
 }
 
 /** What execve(2) would say of this path, as an error of Node's; undefined when it may be executed. */

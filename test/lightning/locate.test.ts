@@ -2,6 +2,8 @@ import { chmodSync, mkdirSync, realpathSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { locateLightningd } from '../../src/lightning/locate.ts';
+import { ORDINARY_USER } from '../helpers/holdfast.ts';
+import { asUser } from '../helpers/running.ts';
 import { tempDir } from '../helpers/stand-in.ts';
 import { put } from './installed-tree.ts';
 
@@ -79,6 +81,16 @@ describe('a name', () => {
     expect(() => locateLightningd('lightningd', { PATH: `/none:${dir}` }, '/')).toThrow(
       expect.objectContaining({ code: 'NOT_EXECUTABLE', path }),
     );
+  });
+
+  it('may be in a directory of PATH that cannot be searched: nobody can say, and it is not found', () => {
+    const dir = tempDir();
+    mkdirSync(join(dir, 'closed'), 0o700);
+    chmodSync(join(dir, 'closed'), 0);
+    const search = () => locateLightningd('lightningd', { PATH: join(dir, 'closed') }, '/');
+    const found = () => expect(search).toThrow(expect.objectContaining({ code: 'NOT_FOUND' }));
+    if (process.geteuid?.() === 0) asUser(ORDINARY_USER, found);
+    else found();
   });
 
   it('passes over whatever is to be skipped, and takes the next', () => {
