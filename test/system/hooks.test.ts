@@ -74,6 +74,19 @@ test.each([
 });
 
 test.each([
+  [0, 0],
+  [1, 1],
+  [2, 0],
+])(
+  'dnf: a guard that ends with %i lets the action end with %i, and says nothing on stdout',
+  (status, expected) => {
+    const { env } = guardThatEndsWith(status);
+    const called = spawnSync(join(contrib, 'dnf/holdfast-guard-dnf'), { encoding: 'utf8', env });
+    expect(called).toMatchObject({ status: expected, stdout: '' });
+  },
+);
+
+test.each([
   ['net-p2p/core-lightning', 0, 'merged'],
   ['net-p2p/core-lightning', 1, 'died'],
   ['net-p2p/core-lightning', 2, 'warned merged'],
