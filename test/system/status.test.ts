@@ -4,6 +4,7 @@ import { copyFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { HOLDFAST, holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
+import { works } from '../helpers/running.ts';
 import { readJson } from '../helpers/schema.ts';
 import { makeCInstallation, makePair, noCompiler, startNode, tempDir, upgrade } from '../helpers/stand-in.ts';
 
@@ -115,6 +116,23 @@ test("another user's plain node is found by root, and by an ordinary user too", 
   const report = readJson('guard', called.stdout);
   expect(called.status).toBe(1);
   expect(report.nodes).toContainEqual(expect.objectContaining({ user: 'root', runsFrom: 'installation' }));
+});
+
+test.for([
+  ['a mount namespace', ['--mount']],
+  ['a PID namespace', ['--pid', '--fork', '--kill-child']],
+] as const)('a plain node in %s of its own is found', async ([, options], ctx) => {
+  if (!works('unshare', ...options, 'true')) ctx.skip('namespaces cannot be made here');
+  const dir = tempDir();
+  const installed = makeCInstallation(dir, 'v25.12');
+  await startNode(installed, join(dir, 'lightning'), {
+    command: ['unshare', ...options, installed.lightningd],
+  });
+  const { code, report } = guardJson(installed.lightningd);
+  expect(code).toBe(1);
+  expect(report.nodes).toContainEqual(
+    expect.objectContaining({ runsFrom: 'installation', program: installed.lightningd }),
+  );
 });
 
 test('a subdaemon that runs from elsewhere is named', async () => {
