@@ -21,10 +21,10 @@ const LAZY = new RegExp(
     'archive/.*',
     'render/.*',
     'cli/(export|guard|help|node-options|noexec-check|prove|root|status|verify)',
-    'commands/(archive-source|check-proof|export|guard|images|installed-now|judge-directory|noexec-\\w+|origin)',
+    'commands/(archive-source|check-proof|export|guard|images|installed-now|judge-directory|lost-by-copy|noexec-\\w+|origin)',
     'commands/(place-of-node|prove|root|running|status|unpacked|verify)',
     'lightning/(node-\\w+|nodes|operator-programs|pid-files)',
-    'linux/(cgroup|free-space|mountinfo|proc-locks|program|record-lock|smallest-program)',
+    'linux/(cgroup|free-space|mountinfo|proc-locks|program|record-lock|smallest-program|xattr)',
     'snapshot/(above|check\\w*|checks-\\w+|choose-fallback|disk-usage|escape-path|fallback|findings|hash-each)',
     'snapshot/(probe-exec|safe-directory|scan|select|subject|try-placement|verify)',
   ]

@@ -5,7 +5,7 @@
 
 import { existsSync, realpathSync } from 'node:fs';
 import type { ArchivePin } from '../archive/checksum.ts';
-import { HoldfastError, quote } from '../errors.ts';
+import { HoldfastError, quote, systemError } from '../errors.ts';
 import { locateLightningd } from '../lightning/locate.ts';
 import { type LightningOptions, readLightningOptions } from '../lightning/options.ts';
 import { readBootId } from '../linux/boot-id.ts';
@@ -80,7 +80,7 @@ export async function prepare(target: Target, options: PrepareOptions, world: Wo
     options.from === undefined
       ? undefined
       : await (await import('./archive-source.ts')).openSource(options.from, options.pin, world);
-  const lightningd = source?.path ?? realpathSync(target.lightningd);
+  const lightningd = source?.path ?? realPathOf(target.lightningd);
   const { lightningDir } = target.options;
   warnOfOutsiders(target.options, world);
   const place = options.snapshotDir ?? `${lightningDir}/${STORE_NAME}`;
@@ -90,7 +90,11 @@ export async function prepare(target: Target, options: PrepareOptions, world: Wo
   const request = { ...requestOf(lightningd, options, world, steps), ...source?.requestParts(options.gate) };
   const take = async (from: Directory) => {
     try {
-      return await takeSnapshot({ ...request, store: from });
+      const taken = await takeSnapshot({ ...request, store: from });
+      if (!taken.reused && source === undefined) {
+        for (const line of (await import('./lost-by-copy.ts')).lostByCopy(taken.record)) world.warn(line);
+      }
+      return taken;
     } finally {
       source?.letGo();
     }
@@ -132,6 +136,15 @@ export function refuseMissingConf({ missingConf }: LightningOptions): void {
   throw new HoldfastError('CONFIG', `there is no configuration file ${quote(missingConf)}`, {
     path: missingConf,
   });
+}
+
+/** Links resolved; it was there a moment ago. @throws HoldfastError `SYSTEM` */
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    throw systemError('find', path, error);
+  }
 }
 
 function isNoexec(error: unknown): error is HoldfastError {

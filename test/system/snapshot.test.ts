@@ -224,6 +224,16 @@ test.each([
   expect(placed.mode & 0o7777).toBe(0o755);
 });
 
+test('file capabilities that a copy loses are said, once, with the files that lost them', ctx => {
+  const { installed, words } = makeWorld();
+  const pay = join(installed.libexec, 'plugins/bcli');
+  const set = spawnSync('setcap', ['cap_net_bind_service+ep', pay], { encoding: 'utf8' });
+  if (set.error !== undefined || set.status !== 0) ctx.skip('setcap does not work here');
+  const called = holdfast(['snapshot', '--method=copy', ...words]);
+  expect(called.stderr).toMatch(/^holdfast: warning: these lost their file capabilities.*plugins\/bcli'\n$/);
+  expect(holdfast(['snapshot', '--method=copy', ...words]).stderr).toBe('');
+});
+
 test('--method=hardlink fails where a file may not be linked, and leaves no staging behind', () => {
   const { installed, words, lightningDir } = makeWorld();
   chmodSync(join(installed.prefix, 'bin/lightning-hsmtool'), 0o4755);

@@ -1,0 +1,26 @@
+/** What a program does not take along into a snapshot, to be said in a warning. Only looks. */
+import { existsSync } from 'node:fs';
+import { quote } from '../errors.ts';
+import { hasCapabilities } from '../linux/xattr.ts';
+import type { SnapshotRecord } from '../snapshot/record.ts';
+
+/** Where AppArmor's profiles lie, each named for the path it is bound to with dots for slashes (apparmor.d(5)). */
+const PROFILES = '/etc/apparmor.d';
+
+/** One line for each kind of loss in a new snapshot. */
+export function lostByCopy({ files, lightningd }: SnapshotRecord, profiles: string = PROFILES): string[] {
+  const copied = files.filter(({ placement, source }) => placement !== 'hardlink' && hasCapabilities(source));
+  const profile = `${profiles}/${lightningd.slice(1).replaceAll('/', '.')}`;
+  return [
+    ...(copied.length === 0
+      ? []
+      : [
+          `these lost their file capabilities, which a copy does not get: ${copied.map(({ source }) => quote(source)).join(', ')}`,
+        ]),
+    ...(existsSync(profile)
+      ? [
+          `the AppArmor profile ${quote(profile)} is bound to ${quote(lightningd)}: it does not confine the snapshot, whose path is another`,
+        ]
+      : []),
+  ];
+}
