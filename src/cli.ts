@@ -12,7 +12,7 @@ import { run } from './cli/run.ts'; // not lazily: a launch loads one file
 import { snapshot } from './cli/snapshot.ts';
 import { surroundingsOf } from './cli/surroundings.ts';
 import { type Request, readWords } from './cli/words.ts';
-import { errnoOf, HoldfastError } from './errors.ts';
+import { errnoOf, HoldfastError, systemError } from './errors.ts';
 import { EXIT, exitStatus } from './exit-codes.ts';
 import { type Inherited, parseInherited } from './launch/inherited.ts';
 import { makeChildrenPossible } from './launch/launch.ts';
@@ -96,10 +96,12 @@ function fail(command: string, json: boolean, error: unknown): number {
   ];
   if (json) {
     const { code, message, path } = known;
-    write(
-      STDOUT,
-      `${JSON.stringify({ error: path === undefined ? { code, message } : { code, message, path } })}\n`,
-    );
+    const facts = path === undefined ? { code, message } : { code, message, path };
+    try {
+      write(STDOUT, `${JSON.stringify({ error: facts })}\n`);
+    } catch {
+      // stdout takes nothing; stderr says what failed first
+    }
   }
   write(STDERR, lines.map(line => `holdfast: ${line}\n`).join(''));
   if (process.env.HOLDFAST_DEBUG === '1' && error instanceof Error) write(STDERR, `${error.stack}\n`);
@@ -111,7 +113,11 @@ function draw(text: string): void {
   if (process.getBuiltinModule('node:tty').isatty(STDERR)) write(STDERR, text);
 }
 
-/** Writes all of it, waiting where a non-blocking pipe is full; a reader that is gone is no failure of ours. */
+/**
+ * Writes all of it, waiting where a non-blocking pipe is full. A reader that is gone, or a closed descriptor, is what the
+ * caller wanted; a result that did not arrive for another reason (a full disk) is a failure.
+ * @throws HoldfastError `SYSTEM`
+ */
 function write(fd: number, text: string): void {
   let rest = Buffer.from(text);
   while (rest.length > 0) {
@@ -120,8 +126,8 @@ function write(fd: number, text: string): void {
     } catch (error) {
       const errno = errnoOf(error);
       if (errno === 'EAGAIN') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
-      else if (errno === 'EPIPE' || errno === 'EBADF' || errno === 'EIO') return;
-      else if (errno !== 'EINTR') throw error;
+      else if (errno === 'EPIPE' || errno === 'EBADF' || fd === STDERR) return;
+      else if (errno !== 'EINTR') throw systemError('write the result to', '/dev/stdout', error);
     }
   }
 }

@@ -135,9 +135,10 @@ test('descendantsOf gives children and their children, not the process itself an
   const other = await running.start(leaf, ['600']);
   const names = await until('the tree', () => {
     const below = descendantsOf(pid, listProcesses().processes);
-    return below.length === 3 && below.map(one => one.comm).sort();
+    const found = below.map(one => one.comm).sort();
+    return found.join() === 'inner,leaf,leaf' && found; // for a moment a forked shell bears its parent's name
   });
-  expect(names).toEqual(['inner', 'leaf', 'leaf']);
+  expect(names).toHaveLength(3);
   const all = listProcesses().processes;
   expect(descendantsOf(pid, all).some(one => one.pid === other.pid || one.pid === pid)).toBe(false);
 });

@@ -313,6 +313,19 @@ test('snapshot, root and noexec-check print what their schemas say', () => {
   expect(readJson('root', holdfast(['root', '--json', '/no/such/place']).stdout)).toHaveProperty('error');
 });
 
+test('a result that cannot be written is a failure, and said', ctx => {
+  if (!existsSync('/dev/full')) ctx.skip('there is no /dev/full');
+  const { words } = makeWorld();
+  const program = join(import.meta.dirname, '../../bin/holdfast');
+  const called = spawnSync('sh', ['-c', '"$0" snapshot "$@" >/dev/full', program, ...words], {
+    encoding: 'utf8',
+  });
+  expect(called.status).toBe(2);
+  expect(called.stderr).toMatch(
+    /^holdfast: cannot write the result to '\/dev\/stdout': no space left on device/,
+  );
+});
+
 test('a reader that is gone is no failure of ours', () => {
   const called = spawnSync('sh', ['-c', `"$0" --help | :`, join(import.meta.dirname, '../../bin/holdfast')], {
     encoding: 'utf8',
