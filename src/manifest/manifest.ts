@@ -4,7 +4,8 @@
  */
 import { HoldfastError, quote } from '../errors.ts';
 import { entryLeaf, invalid, type ManifestFile, readDigest, readEntry, readFields } from './entry.ts';
-import { readJson } from './json.ts';
+import { readJson, readText } from './json.ts';
+import { checkLines } from './lines.ts';
 import { comparePaths } from './path.ts';
 import { merkleRoot, type Sha256 } from './tree.ts';
 
@@ -15,6 +16,9 @@ const KEYS = ['format', 'root', 'version', 'files'] as const;
 
 /** The size up to which a manifest is read: 100,000 files with long names fit. */
 export const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
+
+/** Up to here JSON.parse of anything is cheap, and says best what is wrong; above, the lines are checked before. */
+const CHEAP_TEXT = 1024 * 1024;
 
 /** A manifest, valid by construction. */
 export interface Manifest {
@@ -48,8 +52,9 @@ export function formatManifest({ format, root, version, files }: Manifest): stri
 
 /** Reads a manifest. @throws HoldfastError `MANIFEST_INVALID` that says what breaks the format, and where */
 export function parseManifest(bytes: Uint8Array, sha256: Sha256): Manifest {
-  const { text, value } = readJson(bytes, MAX_MANIFEST_BYTES, 'the manifest');
-  const { format, root, version, files } = readFields(value, KEYS, 'the manifest');
+  const text = readText(bytes, MAX_MANIFEST_BYTES, 'the manifest');
+  if (text.length > CHEAP_TEXT) checkLines(text);
+  const { format, root, version, files } = readFields(readJson(text, 'the manifest'), KEYS, 'the manifest');
   if (format !== FORMAT) throw invalid('format', FORMAT, format);
   const expected = readDigest(root, 'root');
   if (!Array.isArray(files)) throw invalid('files', 'a list', files);
@@ -82,7 +87,10 @@ function rootOf(files: readonly ManifestFile[], sha256: Sha256): string {
 
 /** Sorted, each path once, and none of them a directory of another. */
 function checkOrder(files: readonly ManifestFile[]): void {
-  const paths = new Set(files.map(({ path }) => path));
+  // The files whose paths the next path may begin with. In the order of bytes, all that lies between a path and one
+  // that begins with it begins with it too: one that the next does not begin with will not be met again. Looking up
+  // the directories of each path instead takes time quadratic in its depth: 111 s for a hostile 64 MiB (measured).
+  const above: string[] = [];
   for (const [index, { path }] of files.entries()) {
     const before = files[index - 1]?.path;
     if (before === path) throw new HoldfastError('MANIFEST_INVALID', `the path ${quote(path)} appears twice`);
@@ -92,13 +100,15 @@ function checkOrder(files: readonly ManifestFile[]): void {
         `the path ${quote(path)} is out of order: it comes after ${quote(before)}`,
       );
     }
-    for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
-      if (!paths.has(path.slice(0, end))) continue;
+    while (above.length > 0 && !path.startsWith(above.at(-1) ?? '')) above.pop();
+    const directory = above.find(file => path[file.length] === '/');
+    if (directory !== undefined) {
       throw new HoldfastError(
         'MANIFEST_INVALID',
-        `${quote(path.slice(0, end))} is both a file and the directory of ${quote(path)}`,
+        `${quote(directory)} is both a file and the directory of ${quote(path)}`,
       );
     }
+    above.push(path);
   }
 }
 

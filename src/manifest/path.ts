@@ -10,11 +10,10 @@ export function checkEntryPath(path: string): string | undefined {
   if (path.startsWith('/')) return 'is absolute';
   if (path.includes('\0')) return 'has a NUL';
   if (!path.isWellFormed()) return 'is not UTF-8';
-  for (const component of path.split('/')) {
-    if (component === '') return 'has an empty component';
-    if (component === '.' || component === '..') return `has the component '${component}'`;
-  }
-  return undefined;
+  // not split: a manifest of deep paths would be as many strings as it has letters
+  const component = /(?:^|\/)(\.{0,2})(?:\/|$)/.exec(path)?.[1];
+  if (component === undefined) return undefined;
+  return component === '' ? 'has an empty component' : `has the component '${component}'`;
 }
 
 /** The order of entries: memcmp(3) of the UTF-8 bytes. JavaScript's own order, by UTF-16 units, differs beyond U+FFFF. */

@@ -4,7 +4,7 @@
  */
 import { HoldfastError, quote } from '../errors.ts';
 import { entryLeaf, invalid, type ManifestFile, readDigest, readEntry, readFields } from './entry.ts';
-import { readJson } from './json.ts';
+import { readJson, readText } from './json.ts';
 import { leavesOf, type Manifest } from './manifest.ts';
 import { inclusionPath, rootFromInclusionPath, type Sha256 } from './tree.ts';
 
@@ -52,7 +52,7 @@ export function verifyProof(proof: Proof, root: string, sha256: Sha256): boolean
 
 /** Reads a proof. @throws HoldfastError `MANIFEST_INVALID` */
 export function parseProof(bytes: Uint8Array): Proof {
-  const { value } = readJson(bytes, MAX_PROOF_BYTES, 'the proof');
+  const value = readJson(readText(bytes, MAX_PROOF_BYTES, 'the proof'), 'the proof');
   const { format, root, index, treeSize, path, file } = readFields(value, KEYS, 'the proof');
   if (format !== FORMAT) throw invalid('format', FORMAT, format);
   if (!Array.isArray(path)) throw invalid('path', 'a list', path);

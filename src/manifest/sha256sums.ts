@@ -21,17 +21,20 @@ export function formatSha256sums(files: readonly ManifestFile[]): string {
 /** Digests by path. @throws HoldfastError `MANIFEST_INVALID` that names the line */
 export function parseSha256sums(text: string): Map<string, string> {
   const digests = new Map<string, string>();
-  const lines = text.split('\n');
-  if (lines.pop() !== '')
+  if (text !== '' && !text.endsWith('\n'))
     throw new HoldfastError('MANIFEST_INVALID', 'SHA256SUMS does not end with a newline');
-  for (const [index, line] of lines.entries()) {
-    const [start, escaped, sha256] = /^(\\?)([0-9a-f]{64}) [ *]/.exec(line) ?? [];
-    const name = line.slice(start?.length ?? line.length);
+  // not split: 64 MiB of newlines would be as many strings
+  for (let start = 0, number = 1; start < text.length; number += 1) {
+    const end = text.indexOf('\n', start);
+    const line = text.slice(start, end);
+    start = end + 1;
+    const [opening, escaped, sha256] = /^(\\?)([0-9a-f]{64}) [ *]/.exec(line) ?? [];
+    const name = line.slice(opening?.length ?? line.length);
     const path = escaped === '' ? name : unescaped(name);
     if (sha256 === undefined || path === undefined || path === '' || digests.has(path)) {
       throw new HoldfastError(
         'MANIFEST_INVALID',
-        `line ${index + 1} of SHA256SUMS is no digest and name, or names a file twice`,
+        `line ${number} of SHA256SUMS is no digest and name, or names a file twice`,
       );
     }
     digests.set(path, sha256);

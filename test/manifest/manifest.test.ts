@@ -125,6 +125,27 @@ test('what is deeply nested is refused, and so is what is longer than 64 MiB bef
   );
 });
 
+test('a file that is the directory of another is found wherever the two stand in the list, and only then refused', () => {
+  const name = fc.stringMatching(/^[a.-]{1,2}(\/[a0]{1,2}){0,3}$/).filter(path => !checkEntryPath(path));
+  fc.assert(
+    fc.property(fc.uniqueArray(name, { minLength: 1 }), names => {
+      const clash = names.some(file => names.some(other => other.startsWith(`${file}/`)));
+      const make = () => makeManifest('v1', names.map(file), sha256);
+      if (clash) expect(make).toThrow(/ is both a file and the directory of /);
+      else expect(make).not.toThrow();
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('a manifest of 64 MiB of the deepest paths takes time in proportion to its length', () => {
+  const deep = 'a/'.repeat(2040);
+  const files = Array.from({ length: 15_000 }, (_, i) => file(`${deep}${String(i).padStart(5, '0')}`));
+  const text = formatManifest({ format: 'holdfast-manifest/1', root: '0'.repeat(64), version: 'v1', files });
+  expect(text.length).toBeGreaterThan(60_000_000);
+  expect(() => parseManifest(Buffer.from(text), sha256)).toThrow(/^root: expected/); // 1 s; 111 s when quadratic
+});
+
 test('an error about a path of megabytes quotes no more of it than a path can have', () => {
   const text = formatManifest({
     format: 'holdfast-manifest/1',
