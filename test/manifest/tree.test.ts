@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -8,6 +9,8 @@ import { makeManifest } from '../../src/manifest/manifest.ts';
 import { nobleSha256 } from '../../src/manifest/sha256.ts';
 import { inclusionPath, leafHash, merkleRoot, rootFromInclusionPath } from '../../src/manifest/tree.ts';
 import { sha256 as launchersSha256 } from '../../src/snapshot/digest.ts';
+import { holdfast } from '../helpers/holdfast.ts';
+import { makeInstallation, tempDir } from '../helpers/stand-in.ts';
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
@@ -18,9 +21,10 @@ interface Vector {
   readonly root: string;
   readonly inclusionPaths: readonly (readonly string[])[];
 }
-const vectors: Vector[] = JSON.parse(
-  readFileSync(join(import.meta.dirname, '../../fixtures/vectors/trees.json'), 'utf8'),
-);
+const VECTORS = join(import.meta.dirname, '../../fixtures/vectors');
+const read = (name: string) => readFileSync(join(VECTORS, name), 'utf8');
+const standIn: Vector = JSON.parse(read('stand-in.json'));
+const vectors: Vector[] = [...JSON.parse(read('trees.json')), standIn];
 
 describe.each(vectors.map(vector => [vector.files.length, vector] as const))(
   'the tree of %i entries',
@@ -38,10 +42,36 @@ describe.each(vectors.map(vector => [vector.files.length, vector] as const))(
   },
 );
 
+test('the stand-in installation has the files and the root of its vector', () => {
+  const { prefix } = makeInstallation(tempDir(), 'v25.12');
+  for (const { path, mode, size, sha256 } of standIn.files) {
+    const content = readFileSync(join(prefix, path));
+    const { mode: bits } = statSync(join(prefix, path));
+    expect([path, bits & 0o111 ? '100755' : '100644', content.length, hex(nobleSha256(content))]).toEqual([
+      path,
+      mode,
+      size,
+      sha256,
+    ]);
+  }
+  expect(holdfast(['root', prefix])).toMatchObject({ status: 0, stdout: `${standIn.root}\n` });
+});
+
+test('the vectors are what make.py writes', ctx => {
+  const dir = tempDir();
+  try {
+    execFileSync('python3', ['--version']);
+  } catch {
+    ctx.skip('python3 is not installed');
+  }
+  execFileSync('python3', [join(VECTORS, 'make.py'), dir], { stdio: ['ignore', 'ignore', 'inherit'] });
+  for (const name of ['trees.json', 'stand-in.json', 'manifests.json']) {
+    expect(readFileSync(join(dir, name), 'utf8') === read(name), `${name}: run make.py again`).toBe(true);
+  }
+});
+
 test("Certificate Transparency's own test vectors come out", () => {
-  const { entries, roots, inclusionPaths } = JSON.parse(
-    readFileSync(join(import.meta.dirname, '../../fixtures/vectors/certificate-transparency.json'), 'utf8'),
-  ) as {
+  const { entries, roots, inclusionPaths } = JSON.parse(read('certificate-transparency.json')) as {
     entries: string[];
     roots: string[];
     inclusionPaths: { index: number; treeSize: number; path: string[] }[];
