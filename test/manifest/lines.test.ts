@@ -49,6 +49,7 @@ test.each<[string, string, RegExp]>([
   ],
   ['values where an entry begins', altered(5, '    {"a":[],'), /^line 6 of the manifest: expected {, found/],
   ['entries after an entry', altered(10, '    },{},{},'), /^line 11 of the manifest: expected }, found/],
+  ['no entries', lines.toSpliced(5, 18).join('\n'), /^line 6 of the manifest: expected {, found ' {2}\]'$/],
   ['no end', lines.slice(0, 11).join('\n'), /^the manifest ends in its line 11$/],
   ['more after the end', `${good}[[]]`, /^the manifest goes on after its end$/],
 ])('%s: refused, and the line named', (_what, text, reason) => {

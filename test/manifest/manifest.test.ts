@@ -159,6 +159,14 @@ test('an error about a path of megabytes quotes no more of it than a path can ha
   expect(() => parseManifest(Buffer.from(text), sha256)).toThrow(long);
 });
 
+test('nor does an error about any other value quote more than its beginning', () => {
+  const endless = 'x'.repeat(500_000);
+  for (const change of [{ version: endless }, { root: endless }, { format: endless }, { [endless]: 1 }]) {
+    const text = altered(manifest => ({ ...manifest, ...change }));
+    expect(() => parseManifest(Buffer.from(text), sha256)).toThrow(/^.{200,300}$/);
+  }
+});
+
 test('a byte changed anywhere is refused, but for those of size and version, which the root does not cover', () => {
   const bytes = Buffer.from(good);
   const manifest = parseManifest(bytes, sha256);

@@ -85,6 +85,15 @@ test.each([
   expect(() => parseSha256sums(text)).toThrow(expect.objectContaining({ code: 'MANIFEST_INVALID' }));
 });
 
+test('a backslash means itself where the line does not begin with one', () => {
+  expect(parseSha256sums(`${digest}  a\\nb\n`)).toEqual(new Map([['a\\nb', digest]]));
+});
+
+test('what lacks its last newline was cut short, and is said to be', () => {
+  expect(() => parseSha256sums(`${digest}  name`)).toThrow(/does not end with a newline/);
+  expect(parseSha256sums('')).toEqual(new Map());
+});
+
 test('an escaped name of 16 MB is only a long name', () => {
   const name = `${'x'.repeat(16 * 1024 * 1024)}\n`;
   const [path] = parseSha256sums(formatSha256sums([{ ...file('x'), path: name }])).keys();
