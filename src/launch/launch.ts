@@ -16,7 +16,8 @@
  * Not touched by anybody: working directory, umask, terminal, nice, scheduler, session, namespaces, seccomp,
  * capabilities, the flags of open files (nothing here uses Node's streams, which would set O_NONBLOCK).
  */
-import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
+import { existsSync, readFileSync } from 'node:fs';
+import { HoldfastError, systemError } from '../errors.ts';
 import {
   duplicate,
   execve,
@@ -36,8 +37,6 @@ export interface Launch {
   /** all of argv, argv[0] first */
   readonly argv: readonly Buffer[];
   readonly inherited: Inherited;
-  /** the environment where `inherited` has none */
-  readonly environment?: Buffer | undefined;
   /** an open descriptor whose lock the program is to hold as long as it lives */
   readonly liveLock?: number | undefined;
 }
@@ -57,8 +56,7 @@ export function makeChildrenPossible({ blockedSignals }: Inherited): void {
  * Becomes the program. Returns only by throwing, with standard error still usable.
  * @throws HoldfastError `NOT_FOUND` (127) or `NOT_EXECUTABLE` (126), as a shell would say; `SYSTEM`
  */
-export function launch({ file, argv, inherited, environment, liveLock }: Launch): never {
-  const block = inherited.environment ?? environment ?? Buffer.alloc(0);
+export function launch({ file, argv, inherited, liveLock }: Launch): never {
   try {
     if (liveLock !== undefined) duplicate(liveLock, LEAST_LOCK_DESCRIPTOR);
     restoreDescriptors(inherited);
@@ -68,8 +66,9 @@ export function launch({ file, argv, inherited, environment, liveLock }: Launch)
     throw systemError('prepare the start of', file, error);
   }
   try {
-    return execve(file, argv, splitStrings(block));
+    return execve(file, argv, splitStrings(inherited.environment ?? readFileSync('/proc/self/environ')));
   } catch (error) {
+    ignoreSignal(signalNumber.SIGPIPE, true); // the error is still to be said, be it to nobody
     throw notExecuted(file, error);
   }
 }
@@ -89,20 +88,19 @@ function has(set: bigint, signal: number): boolean {
   return ((set >> BigInt(signal - 1)) & 1n) === 1n;
 }
 
-/** env(1), nohup(1) and the shell: 127 for a file that is not there, or whose interpreter is not; 126 for all else. */
+/**
+ * env(1), nohup(1) and the shell: 127 for a file that is not there, 126 for all else. execve(2) answers ENOENT too for
+ * a file that is there and whose interpreter is not.
+ */
 function notExecuted(file: string, error: unknown): HoldfastError {
-  const errno = errnoOf(error);
-  if (errno === undefined) return systemError('execute', file, error);
-  const missing = errno === 'ENOENT' || errno === 'ENOTDIR';
-  return new HoldfastError(
-    missing ? 'NOT_FOUND' : 'NOT_EXECUTABLE',
-    `cannot execute ${quote(file)}: ${errno} (execve)`,
-    {
-      path: file,
-      errno,
-      syscall: 'execve',
-      cause: error,
-      hint: missing ? 'is its interpreter or dynamic loader installed? file(1) names it' : [],
-    },
-  );
+  const failed = systemError('execute', file, error);
+  const missing = failed.errno === 'ENOENT' || failed.errno === 'ENOTDIR';
+  const interpreter = missing && existsSync(file);
+  return new HoldfastError(missing && !interpreter ? 'NOT_FOUND' : 'NOT_EXECUTABLE', failed.message, {
+    path: file,
+    errno: failed.errno,
+    syscall: 'execve',
+    cause: error,
+    hint: interpreter ? 'its interpreter or dynamic loader is not installed: file(1) names it' : [],
+  });
 }

@@ -3,7 +3,8 @@
  * loading costs 6 to 13 ms (measured), and most commands need none.
  */
 import { createRequire } from 'node:module';
-import { getSystemErrorName } from 'node:util';
+import { constants } from 'node:os';
+import { getSystemErrorMap } from 'node:util';
 import { HoldfastError } from '../errors.ts';
 
 /** A bound C function: numbers, bigints, strings, buffers in; a number (or what the prototype says) out. */
@@ -14,6 +15,8 @@ interface Koffi {
   errno(value?: number): number;
   readonly version: string;
 }
+
+const { EINTR } = constants.errno;
 
 let koffi: Koffi | undefined;
 const bound = new Map<string, CFunction>();
@@ -30,15 +33,15 @@ export function libc(prototype: string): CFunction {
   return func;
 }
 
-/** What a failed call throws: errno's name as `code`, like Node's own errors, so that one errnoOf reads both. */
+/** What a failed call throws: `code` and message made as those of Node's own errors, so that one reader reads both. */
 export class SyscallError extends Error {
   override readonly name = 'SyscallError';
   readonly code: string;
   readonly syscall: string;
 
   constructor(syscall: string, errno: number) {
-    const code = errnoName(errno);
-    super(`${code}: ${syscall} failed`);
+    const [code, words] = errnoEntry(errno);
+    super(`${code}: ${words}, ${syscall}`);
     this.code = code;
     this.syscall = syscall;
   }
@@ -51,7 +54,7 @@ export function call(prototype: string, ...args: unknown[]): number {
     const result = func(...args);
     if (result !== -1) return result;
     const errno = loadKoffi().errno();
-    if (errnoName(errno) !== 'EINTR') throw new SyscallError(nameOf(prototype), errno);
+    if (errno !== EINTR) throw new SyscallError(nameOf(prototype), errno);
   }
 }
 
@@ -60,12 +63,12 @@ function nameOf(prototype: string): string {
   return /(\w+)\s*\(/.exec(prototype)?.[1] ?? prototype;
 }
 
-function errnoName(errno: number): string {
-  try {
-    return getSystemErrorName(-errno);
-  } catch {
-    return `E${errno}`; // an errno that libuv has no name for
-  }
+/** The errno's name and words as libuv has them; what it does not know (ENOEXEC, in Node 20) as libc has it. */
+function errnoEntry(errno: number): [code: string, words: string] {
+  const known = getSystemErrorMap().get(-errno);
+  if (known !== undefined) return known;
+  const code = Object.entries(constants.errno).find(([, number]) => number === errno)?.[0];
+  return [code ?? `E${errno}`, String(libc('const char *strerror(int errnum)')(errno)).toLowerCase()];
 }
 
 function loadKoffi(): Koffi {

@@ -50,10 +50,13 @@ function changeMask(how: number, set: bigint): void {
 
 const RLIMIT_NOFILE = process.arch.startsWith('mips') ? 5 : 7;
 
+/** With 64-bit limits on all machines: glibc's prlimit has 32-bit ones on these two. */
+const PRLIMIT = process.arch === 'arm' || process.arch === 'ia32' ? 'prlimit64' : 'prlimit';
+
 /** Sets the soft limit of descriptors; the hard one stays. @throws SyscallError */
 export function setSoftDescriptorLimit(soft: bigint): void {
   const limit = Buffer.alloc(16);
-  const prlimit = 'int prlimit(int pid, int resource, const void *new, void *old)';
+  const prlimit = `int ${PRLIMIT}(int pid, int resource, const void *new, void *old)`;
   call(prlimit, 0, RLIMIT_NOFILE, null, limit);
   if (limit.readBigUInt64LE() === soft) return;
   limit.writeBigUInt64LE(soft);
