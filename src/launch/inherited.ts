@@ -41,33 +41,29 @@ export function parseInherited(cmdline: Buffer): Inherited {
   if (mark === -1) return withoutNotes(all);
   const [name, closed, inherited, blocked, ...rest] = all.slice(mark + 1);
   const end = rest.findIndex(word => word.toString('latin1') === '=');
-  if (
-    name === undefined ||
-    closed === undefined ||
-    inherited === undefined ||
-    blocked === undefined ||
-    end === -1
-  ) {
+  const { environment, text } = parseDump(rest.slice(0, Math.max(end, 0)));
+  const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(text)?.[1];
+  const soft = /^Max open files\s+(\d+|unlimited)/m.exec(text)?.[1];
+  if (!name || !closed || !inherited || !blocked || ignored === undefined || soft === undefined) {
     throw new HoldfastError('UNSUPPORTED', 'the environment could not be read from /proc by the program od', {
       hint: 'holdfast needs od of GNU coreutils, and /proc mounted',
     });
   }
-  const notes = parseDump(rest.slice(0, end));
   return {
     invokedAs: name.toString(),
     words: rest.slice(end + 1),
-    environment: notes.environment,
-    closed: [...closed.toString('latin1').slice('closed='.length)].map(Number),
-    descriptors: inherited
-      .toString('latin1')
-      .slice('inherited='.length)
-      .split(',')
-      .filter(Boolean)
-      .map(Number),
-    ignoredSignals: ignoredIn(notes.text),
-    blockedSignals: BigInt(`0x${blocked.toString('latin1').slice('blocked='.length)}`),
-    nofileSoft: softLimit(notes.text),
+    environment,
+    closed: [...noteOf(closed)].map(Number),
+    descriptors: noteOf(inherited).split(',').filter(Boolean).map(Number),
+    ignoredSignals: BigInt(`0x${ignored}`),
+    blockedSignals: BigInt(`0x${noteOf(blocked)}`),
+    nofileSoft: soft === 'unlimited' ? UNLIMITED : BigInt(soft),
   };
+}
+
+/** `closed=01` → `01`. */
+function noteOf(note: Buffer): string {
+  return note.toString('latin1', note.indexOf('=') + 1);
 }
 
 /** Started by hand as `node cli.cjs WORD…`: nothing is known, nothing is put back. */
@@ -94,17 +90,6 @@ function parseDump(lines: readonly Buffer[]): { environment: Buffer; text: strin
   while (end > 0 && bytes[end - 1] === 0) end--; // od fills the last word with zeros
   const text = bytes.lastIndexOf(0, end - 1) + 1;
   return { environment: bytes.subarray(0, text), text: bytes.toString('latin1', text, end) };
-}
-
-function ignoredIn(status: string): bigint {
-  const hex = /^SigIgn:\s*([0-9a-f]+)$/m.exec(status)?.[1];
-  return hex === undefined ? 0n : BigInt(`0x${hex}`);
-}
-
-function softLimit(text: string): bigint | undefined {
-  const soft = /^Max open files\s+(\d+|unlimited)/m.exec(text)?.[1];
-  if (soft === undefined) return undefined;
-  return soft === 'unlimited' ? UNLIMITED : BigInt(soft);
 }
 
 /** Splits at NULs; each string is ended by one. */

@@ -1,0 +1,103 @@
+import { spawnSync } from 'node:child_process';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parseInherited, splitStrings } from '../../src/launch/inherited.ts';
+
+const STATUS = 'Pid:\t1\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000011000\n';
+const LIMITS =
+  'Limit                     Soft Limit           Hard Limit           Units     \nMax open files            1024                 524288               files     \n';
+
+/** A command line as the kernel has it. */
+function cmdline(...words: (string | Buffer)[]): Buffer {
+  return Buffer.concat(words.flatMap(word => [Buffer.from(word), Buffer.of(0)]));
+}
+
+/** What od makes of it, in the lines that bin/holdfast passes on. */
+function dump(environment: Buffer, text = STATUS + LIMITS): string[] {
+  const { stdout } = spawnSync('od', ['-An', '-v', '-tx8', '-w49152'], {
+    encoding: 'utf8',
+    input: Buffer.concat([environment, Buffer.from(text)]),
+    maxBuffer: 2 ** 24,
+  });
+  return stdout.split('\n').filter(Boolean);
+}
+
+/** The command line that bin/holdfast makes. */
+function noted(lines: string[], words: (string | Buffer)[] = [], notes: string[] = []): Buffer {
+  const [closed = 'closed=', inherited = 'inherited=', blocked = 'blocked=0000000000000000'] = notes;
+  const node = ['node', '--jitless', 'cli.cjs', 'holdfast-notes/1'];
+  return cmdline(...node, 'lightningd', closed, inherited, blocked, ...lines, '=', ...words);
+}
+
+describe('the notes of bin/holdfast', () => {
+  test('each is read', () => {
+    const notes = ['closed=02', 'inherited=,3,17,255', 'blocked=0000000000004200'];
+    expect(parseInherited(noted(dump(Buffer.from('A=1\0')), ['run', '-x'], notes))).toEqual({
+      invokedAs: 'lightningd',
+      words: [Buffer.from('run'), Buffer.from('-x')],
+      environment: Buffer.from('A=1\0'),
+      closed: [0, 2],
+      descriptors: [3, 17, 255],
+      blockedSignals: 0x4200n,
+      ignoredSignals: 0x11000n,
+      nofileSoft: 1024n,
+    });
+  });
+
+  test('an unlimited soft limit is the greatest number', () => {
+    const lines = dump(Buffer.alloc(0), `${STATUS}Max open files            unlimited   unlimited   files\n`);
+    expect(parseInherited(noted(lines)).nofileSoft).toBe(2n ** 64n - 1n);
+  });
+
+  test('any environment comes back byte for byte, and any words', () => {
+    const string = fc
+      .uint8Array({ maxLength: 40 })
+      .map(bytes => Buffer.from(bytes.filter(byte => byte !== 0)));
+    fc.assert(
+      fc.property(fc.array(string, { maxLength: 8 }), fc.array(string, { maxLength: 5 }), (block, words) => {
+        const environment = cmdline(...block);
+        const found = parseInherited(noted(dump(environment), words));
+        expect(found.environment).toEqual(environment);
+        expect(found.words).toEqual(words);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('words that look like ours are the caller’s, behind the first =', () => {
+    const words = ['=', 'holdfast-notes/1', 'closed=0', '', '--'];
+    expect(parseInherited(noted(dump(Buffer.alloc(0)), words)).words.map(String)).toEqual(words);
+  });
+
+  test('an environment of more than one line', () => {
+    const environment = cmdline(...Array.from({ length: 2000 }, (_, i) => `NAME_${i}=${'x'.repeat(i % 97)}`));
+    const lines = dump(environment);
+    expect(lines.length).toBeGreaterThan(1);
+    for (const line of lines) expect(line.length).toBeLessThan(128 * 1024);
+    expect(parseInherited(noted(lines)).environment).toEqual(environment);
+  });
+});
+
+test.each([
+  ['nothing of od', noted([])],
+  ['an environment that is cut short', noted(dump(Buffer.from('A=1\0'), ''))],
+  ['status without limits', noted(dump(Buffer.from('A=1\0'), STATUS))],
+  ['limits without status', noted(dump(Buffer.from('A=1\0'), LIMITS))],
+  ['no end of the dump', cmdline('node', 'cli.cjs', 'holdfast-notes/1', 'holdfast', 'closed=', 'inherited=')],
+])('%s is refused', (_case, line) => {
+  expect(() => parseInherited(line)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }));
+});
+
+test('started by hand nothing is known but the words', () => {
+  expect(parseInherited(cmdline('node', '--jitless', 'dist/cli.cjs', 'run', '', 'x'))).toMatchObject({
+    invokedAs: 'holdfast',
+    words: [Buffer.from('run'), Buffer.alloc(0), Buffer.from('x')],
+    environment: undefined,
+    nofileSoft: undefined,
+  });
+});
+
+test('strings are split at NULs, empty ones and an open end included', () => {
+  expect(splitStrings(Buffer.from('\0a\0\0b')).map(String)).toEqual(['', 'a', '', 'b']);
+  expect(splitStrings(Buffer.alloc(0))).toEqual([]);
+});
