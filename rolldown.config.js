@@ -32,12 +32,15 @@ const LAZY = new RegExp(
     .join('|'),
 );
 
+/** What `--help` loads too: it stays in cli.cjs. */
+const WORDS =
+  /src\/(cli|cli\/(table|words)|errors|exit-codes|launch\/inherited|linux\/byte-order|snapshot\/placement)\.ts$/;
+
 /**
  * What every launch loads: all the rest, in one file.
  * @param {string} id
  */
-const isCore = id =>
-  /\/src\/.*\.ts$/.test(id) && !/\/src\/cli\.ts$/.test(id) && !ANEW.test(id) && !LAZY.test(id);
+const isCore = id => /\/src\/.*\.ts$/.test(id) && !WORDS.test(id) && !ANEW.test(id) && !LAZY.test(id);
 
 /**
  * Bundles in CommonJS: Node 20 starts a CommonJS script about 5 ms sooner than a module (measured).

@@ -8,14 +8,10 @@
  */
 import { readFileSync, writeSync } from 'node:fs';
 import type { Outcome } from './cli/outcome.ts';
-import { run } from './cli/run.ts'; // not lazily: a launch loads one file
-import { snapshot } from './cli/snapshot.ts';
-import { surroundingsOf } from './cli/surroundings.ts';
 import { type Request, readWords } from './cli/words.ts';
 import { errnoOf, HoldfastError, systemError } from './errors.ts';
 import { EXIT, exitStatus } from './exit-codes.ts';
 import { type Inherited, parseInherited } from './launch/inherited.ts';
-import { makeChildrenPossible } from './launch/launch.ts';
 
 /** The caller's standard output and error. */
 const STDOUT = 1;
@@ -28,7 +24,6 @@ async function main(): Promise<void> {
   let json = false;
   try {
     const inherited = parseInherited(readFileSync('/proc/self/cmdline'));
-    makeChildrenPossible(inherited);
     command = inherited.invokedAs === 'lightningd' ? 'run' : (inherited.words[0]?.toString() ?? '');
     json = command !== 'run' && inherited.words.some(word => word.equals(Buffer.from('--json')));
     const outcome = await perform(readWords(inherited.words, inherited.invokedAs), inherited);
@@ -45,6 +40,8 @@ async function perform(request: Request, inherited: Inherited): Promise<Outcome>
     return say(helpText(request.command, version()));
   }
   if (request.kind === 'version') return say(`holdfast ${version()}\n`);
+  const { makeChildrenPossible, run, snapshot, surroundingsOf } = await import('./cli/core.ts');
+  makeChildrenPossible(inherited);
   const surroundings = surroundingsOf(
     inherited,
     request.options,

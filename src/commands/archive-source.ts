@@ -4,12 +4,12 @@
  * launch's wipe leaves it alone, and is gone before the snapshot is published; a crash leaves it to the next wipe.
  */
 import { closeSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type ArchivePin, checkArchive } from '../archive/checksum.ts';
 import { type Archive, openArchive } from '../archive/open.ts';
 import { HoldfastError, quote } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
 import { randomBytes } from '../linux/random.ts';
+import { sleep } from '../linux/sleep.ts';
 import { stagingName } from '../snapshot/layout.ts';
 import { identityOf, isRacy, TICK_NS } from '../snapshot/record.ts';
 import { removeTree } from '../snapshot/remove-tree.ts';

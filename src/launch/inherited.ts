@@ -6,8 +6,8 @@
  *
  * The LINEs are od's: the environment, then /proc/self/status and /proc/self/limits, in words of eight bytes.
  */
-import { endianness } from 'node:os';
 import { HoldfastError } from '../errors.ts';
+import { isLittleEndian } from '../linux/byte-order.ts';
 
 /** The process as its caller made it. */
 export interface Inherited {
@@ -85,7 +85,7 @@ function withoutNotes(all: readonly Buffer[]): Inherited {
 function parseDump(lines: readonly Buffer[]): { environment: Buffer; text: string } {
   const words = lines.flatMap(line => line.toString('latin1').split(' ').filter(Boolean));
   const bytes = Buffer.from(words.join(''), 'hex');
-  if (endianness() === 'LE') bytes.swap64();
+  if (isLittleEndian) bytes.swap64();
   let end = bytes.length;
   while (end > 0 && bytes[end - 1] === 0) end--; // od fills the last word with zeros
   const text = bytes.lastIndexOf(0, end - 1) + 1;

@@ -6,10 +6,10 @@
  */
 
 import { closeSync, readSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf } from '../errors.ts';
 import { monotonicMs } from './clock.ts';
 import { call, libc, SyscallError } from './libc.ts';
+import { sleep } from './sleep.ts';
 
 /** How the program ended. */
 export type BriefEnd = 'exited' | 'timed out' | 'said too much' | 'not executed';

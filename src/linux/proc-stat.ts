@@ -95,8 +95,14 @@ export function parseCmdline(bytes: Buffer): Buffer[] {
 }
 
 function valuesOf(text: string, name: string): string[] {
-  const line = new RegExp(`^${name}:(.*)$`, 'm').exec(text)?.[1];
-  return line === undefined ? [] : line.trim().split(/\s+/);
+  const before = `\n${name}:`; // never the first line, which is `Name:`
+  const at = text.indexOf(before);
+  if (at < 0) return [];
+  const end = text.indexOf('\n', at + 1);
+  return text
+    .slice(at + before.length, end < 0 ? undefined : end)
+    .trim()
+    .split(/\s+/);
 }
 
 /** A non-negative decimal integer that JavaScript holds exactly, or undefined. */

@@ -8,6 +8,7 @@ import { errnoOf } from '../errors.ts';
 import { parseBootTime, parseCmdline, parseStat, parseStatus, TICKS_PER_SECOND } from './proc-stat.ts';
 import { type VisibilityLimit, visibilityLimits } from './proc-visibility.ts';
 import { type Exe, findImage, inodeKey, isGone, processIds, readExe } from './process-image.ts';
+import { readProcFile } from './read-proc.ts';
 
 /** A running process. */
 export interface Process {
@@ -137,11 +138,11 @@ export function sharesOurMounts(pid: number, proc = '/proc'): boolean | undefine
 
 /** @throws EACCES or EPERM where the directory is closed to us; ENOENT or ESRCH where the process is gone */
 function readProcess(directory: string, bootTime: number | undefined): Process | undefined {
-  const stat = parseStat(readFileSync(`${directory}/stat`, 'utf8'));
+  const stat = parseStat(readProcFile(`${directory}/stat`).toString());
   if (stat === undefined || stat.kernelThread) return undefined;
   // A zombie with threads left is a process that runs: only its first thread has ended.
   if ((stat.state === 'Z' && stat.threads < 2) || stat.state === 'X') return undefined;
-  const status = parseStatus(readFileSync(`${directory}/status`, 'latin1'));
+  const status = parseStatus(readProcFile(`${directory}/status`).toString('latin1'));
   const exe = readExe(directory);
   if (status === undefined || exe === undefined) return undefined;
   return {
@@ -157,7 +158,7 @@ function readProcess(directory: string, bootTime: number | undefined): Process |
         ? undefined
         : bootTime * 1000 + Number(stat.startTicks) * (1000 / TICKS_PER_SECOND),
     nsPids: status.nsPids,
-    argv: parseCmdline(readFileSync(`${directory}/cmdline`)),
+    argv: parseCmdline(readProcFile(`${directory}/cmdline`)),
     exe,
   };
 }

@@ -3,8 +3,8 @@
  * when the holder is in a PID namespace that we cannot see. Only asks; never takes a lock. Loads koffi.
  */
 import { closeSync, constants, openSync } from 'node:fs';
-import { endianness } from 'node:os';
 import { errnoOf, systemError } from '../errors.ts';
+import { isLittleEndian as little } from './byte-order.ts';
 import { call } from './libc.ts';
 
 /** F_GETLK with 64-bit offsets: on 64-bit machines plain F_GETLK is that; on 32-bit ones it is F_GETLK64. */
@@ -51,7 +51,6 @@ function ask(fd: number): RecordLock {
   const narrow = NARROW[process.arch];
   const pidAt = (narrow?.start ?? 8) + 16;
   const flock = Buffer.alloc(pidAt + 8);
-  const little = endianness() === 'LE';
   if (little) flock.writeInt16LE(F_WRLCK, 0);
   else flock.writeInt16BE(F_WRLCK, 0);
   const command = narrow === undefined ? F_GETLK.wide : F_GETLK.narrow;

@@ -2,9 +2,7 @@
  * Who computes SHA-256: OpenSSL through koffi, or node:crypto where that cannot be had.
  * node:crypto is only loaded then: it costs 10 ms (measured), more than a launch has to spare.
  */
-import type { createHash } from 'node:crypto';
 import { read } from 'node:fs';
-import { createRequire } from 'node:module';
 import { type DescriptorDigest, openssl } from '../linux/openssl.ts';
 
 /** A source of digests. */
@@ -22,7 +20,7 @@ export function digests(): Digests {
 
 /** By node:crypto: it reads on libuv's threads, and hashes on this one. */
 export function nodeDigests(): Digests {
-  const crypto = createRequire(import.meta.url)('node:crypto') as { createHash: typeof createHash };
+  const crypto = process.getBuiltinModule('node:crypto');
   return {
     sha256: bytes => crypto.createHash('sha256').update(bytes).digest(),
     digestOf(fd) {

@@ -46,10 +46,9 @@ const idle: Buffer[] = []; // buffers whose pages are there already
  * Rejects with the first failure, when no other file is under way any more: HoldfastError `SYSTEM` with path and
  * call, or `BAD_SOURCE` for what is no regular file. What `onChunk` throws is passed on as it is.
  */
-export async function hashFiles(
-  requests: readonly HashRequest[],
-  by: Digests = digests(),
-): Promise<HashResult[]> {
+export async function hashFiles(requests: readonly HashRequest[], by?: Digests): Promise<HashResult[]> {
+  if (requests.length === 0) return []; // nothing is loaded for nothing
+  const digest = by ?? digests();
   const results = new Array<HashResult>(requests.length);
   const jobs = requests.map((request, index) => ({ request, index }));
   const small = jobs.filter(({ request }) => request.size <= SMALL);
@@ -63,7 +62,7 @@ export async function hashFiles(
     const buffer = idle.pop() ?? Buffer.allocUnsafeSlow(CHUNK);
     while (next < big.length && failures.length === 0) {
       const { request, index } = big[next++]!; // below its length
-      await hashBig(request, buffer, by).then(
+      await hashBig(request, buffer, digest).then(
         result => {
           results[index] = result;
         },
@@ -78,7 +77,7 @@ export async function hashFiles(
     for (const { request, index } of small) {
       if (failures.length > 0) return;
       try {
-        results[index] = hashSmall(request, by);
+        results[index] = hashSmall(request, digest);
       } catch (error) {
         failures.push(error);
       }

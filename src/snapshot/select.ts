@@ -4,10 +4,10 @@
  */
 import { closeSync, constants, openSync, realpathSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
 import { Directory } from '../linux/directory.ts';
 import { tryLock } from '../linux/flock.ts';
+import { sleep } from '../linux/sleep.ts';
 import { readCurrent } from './current.ts';
 import { CURRENT_NAME, isSnapshotName, LOCK_NAME } from './layout.ts';
 import { Liveness } from './liveness.ts';

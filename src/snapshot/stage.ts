@@ -9,9 +9,9 @@
  */
 import { type BigIntStats, closeSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
+import { sleep } from '../linux/sleep.ts';
 import type { FileMode, ManifestFile } from '../manifest/manifest.ts';
 import { hashFiles } from './hash.ts';
 import { finishFile, type Placed, type PlaceRequest, placeFile } from './place.ts';

@@ -18,11 +18,11 @@
  */
 
 import { accessSync, constants } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
 import { monotonicMs } from '../linux/clock.ts';
 import type { Directory } from '../linux/directory.ts';
 import { randomBytes } from '../linux/random.ts';
+import { sleep } from '../linux/sleep.ts';
 import { setCurrent } from './current.ts';
 import { canExecute } from './executable.ts';
 import { checkRoot, findProven } from './find.ts';
