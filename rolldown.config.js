@@ -21,12 +21,26 @@ const LAZY = new RegExp(
     'archive/.*',
     'render/.*',
     'cli/(export|guard|help|node-options|noexec-check|prove|root|status|verify)',
-    'commands/(archive-source|check-proof|export|guard|images|installed-now|judge-directory|lost-by-copy|noexec-\\w+|origin)',
+    'commands/(archive-source|check-proof|compare-installed|export|guard|images|installed-now|judge-directory|lost-by-copy|noexec-\\w+|origin)',
     'commands/(place-of-node|prove|root|running|status|unpacked|verify)',
     'lightning/(node-\\w+|nodes|operator-programs|pid-files)',
     'linux/(cgroup|free-space|mountinfo|proc-locks|program|record-lock|smallest-program|xattr)',
     'snapshot/(above|check\\w*|checks-\\w+|choose-fallback|disk-usage|escape-path|fallback|findings|hash-each)',
     'snapshot/(probe-exec|safe-directory|scan|select|subject|try-placement|verify)',
+  ]
+    .map(path => `src/${path}\\.ts$`)
+    .join('|'),
+);
+
+/** What `status` and `guard` load: in one file, too. */
+const NODES = new RegExp(
+  [
+    'cli/(status|node-options)',
+    'commands/(installed-now|place-of-node|status)',
+    'lightning/(node-\\w+|nodes|operator-programs|pid-files)',
+    'linux/(cgroup|proc-locks|program|record-lock)',
+    'render/(openmetrics|status)',
+    'snapshot/(above|disk-usage|findings)',
   ]
     .map(path => `src/${path}\\.ts$`)
     .join('|'),
@@ -59,6 +73,7 @@ export default {
       includeDependenciesRecursively: false,
       groups: [
         { name: 'anew', test: ANEW, priority: 1 },
+        { name: 'nodes', test: NODES, priority: 1 },
         { name: 'core', test: isCore },
       ],
     },

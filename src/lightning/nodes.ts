@@ -9,7 +9,13 @@ import { type SystemdService, serviceOf } from '../linux/cgroup.ts';
 import { readUsers } from '../linux/passwd.ts';
 import type { VisibilityLimit } from '../linux/proc-visibility.ts';
 import { inodeKey } from '../linux/process-image.ts';
-import { descendantsOf, listProcesses, type Process, sharesOurMounts } from '../linux/processes.ts';
+import {
+  descendantsOf,
+  effectiveUidOf,
+  listProcesses,
+  type Process,
+  sharesOurMounts,
+} from '../linux/processes.ts';
 import { type Program, programOf } from '../linux/program.ts';
 import { type NodePlace, placeByDirectory, placeOfNode } from './node-place.ts';
 import { type Candidate, isMain, lightningdProgram } from './node-process.ts';
@@ -18,6 +24,8 @@ import { lockedPidFiles, type PidFile, pidFilesIn } from './pid-files.ts';
 /** A running lightningd and all that it started. */
 export interface LightningNode {
   readonly process: Process;
+  /** Its effective uid. */
+  readonly uid: number;
   /** Name of its effective user, or the number where it has none here. */
   readonly user: string;
   /** Its lightning-dir as an absolute path in its own mount namespace; undefined where that may not be known. */
@@ -66,6 +74,7 @@ export interface NodeSearch {
 }
 
 interface Placed extends Candidate {
+  readonly uid: number;
   readonly place: NodePlace | undefined;
 }
 
@@ -79,9 +88,10 @@ export function findNodes(search: NodeSearch = {}): Nodes {
   const candidates = new Map<number, Placed>();
   for (const process of processes) {
     const program = lightningdProgram(process, proc);
-    if (program === undefined) continue;
-    const place = placeOfNode(process, program, users.get(process.effectiveUid)?.home, proc);
-    candidates.set(process.pid, { process, program, place });
+    const uid = program && effectiveUidOf(process.pid, proc);
+    if (program === undefined || uid === undefined) continue;
+    const place = placeOfNode(process, program, users.get(uid)?.home, proc);
+    candidates.set(process.pid, { process, uid, program, place });
   }
 
   const known = [...candidates.values()].flatMap(({ place }) => place?.lightningDir ?? []);
@@ -99,17 +109,20 @@ export function findNodes(search: NodeSearch = {}): Nodes {
     }
     pidFiles.set(process.pid, file);
     if (candidates.get(process.pid)?.place !== undefined) continue;
+    const nodeUid = effectiveUidOf(process.pid, proc);
+    if (nodeUid === undefined) continue;
     // Its arguments are read only under lightningd's name: another program's say nothing.
     const place =
       placeByDirectory(process.pid, proc) ?? (own.includes(file) ? placeByPidFile(file) : undefined);
-    candidates.set(process.pid, { process, program: programOf(process, proc), place });
+    candidates.set(process.pid, { process, uid: nodeUid, program: programOf(process, proc), place });
   }
 
   const found = [...candidates.values()]
     .filter(candidate => pidFiles.has(candidate.process.pid) || isMain(candidate, candidates, processes))
-    .map(({ process, program, place }) => ({
+    .map(({ process, uid, program, place }) => ({
       process,
-      user: userName(process.effectiveUid),
+      uid,
+      user: userName(uid),
       lightningDir: place?.lightningDir,
       network: pidFiles.get(process.pid)?.network ?? place?.network,
       pidFile: pidFiles.get(process.pid)?.path,

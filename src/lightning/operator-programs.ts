@@ -29,7 +29,7 @@ export function operatorProgramsOf(node: LightningNode, proc = '/proc'): Operato
   if (node.sharesOurMounts !== true || lightningDir === undefined) return undefined;
   // it has changed its directory since it was started: a relative --lightning-dir would lead elsewhere by now
   const args = [...argumentsOf(process, program), Buffer.from(`--lightning-dir=${lightningDir}`)];
-  const home = homeOf(process.pid, proc) ?? readUsers().get(process.effectiveUid)?.home;
+  const home = homeOf(process.pid, proc) ?? readUsers().get(node.uid)?.home;
   try {
     const options = readLightningOptions(args, { cwd: workingDirectoryOf(process.pid, proc) ?? '/', home });
     const files = new Map<string, string>();

@@ -54,25 +54,18 @@ export function parseStat(text: string): ProcStat | undefined {
 
 /** What /proc/PID/status says that stat does not. */
 export interface ProcStatus {
-  readonly realUid: number;
   readonly effectiveUid: number;
-  /** The PIDs of the process, ours first, then those in each PID namespace below (Linux 4.1); empty where unknown. */
-  readonly nsPids: readonly number[];
   /** Effective capabilities, as bits (capabilities(7)). */
   readonly capEff: bigint;
 }
 
 /** Reads /proc/PID/status. The kernel escapes newlines in `Name:`, so that lines can be trusted. */
 export function parseStatus(text: string): ProcStatus | undefined {
-  const uids = valuesOf(text, 'Uid').map(number);
-  const [realUid, effectiveUid] = uids;
-  if (realUid === undefined || effectiveUid === undefined) return undefined;
-  const nsPids = valuesOf(text, 'NSpid').map(number);
+  const effectiveUid = number(valuesOf(text, 'Uid')[1]); // real, effective, saved, file system
+  if (effectiveUid === undefined) return undefined;
   const cap = valuesOf(text, 'CapEff')[0] ?? '';
   return {
-    realUid,
     effectiveUid,
-    nsPids: nsPids.every(pid => pid !== undefined) ? nsPids : [],
     capEff: /^[0-9a-f]+$/.test(cap) ? BigInt(`0x${cap}`) : 0n,
   };
 }

@@ -17,14 +17,10 @@ export interface Process {
   /** See ProcStat: what the executed file was called when it was executed, if the process did not change it. */
   readonly comm: string;
   readonly state: string;
-  readonly realUid: number;
-  readonly effectiveUid: number;
   /** Clock ticks after boot; with the PID, the identity of a process. */
   readonly startTicks: bigint;
   /** Milliseconds since the epoch, exact to a second; undefined where /proc/stat is not to be had (ProcSubset=pid). */
   readonly startedAt: number | undefined;
-  /** Its PIDs from our PID namespace down; more than one: it runs in a container. */
-  readonly nsPids: readonly number[];
   /** As the process was started, unless it wrote over it. Empty where it has wiped it. */
   readonly argv: readonly Buffer[];
   readonly exe: Exe;
@@ -112,6 +108,15 @@ export function descendantsOf(pid: number, processes: readonly Process[]): Proce
   return found.sort((a, b) => a.pid - b.pid);
 }
 
+/** The effective uid of a process; undefined where it is gone, or /proc/PID is closed to us. */
+export function effectiveUidOf(pid: number, proc = '/proc'): number | undefined {
+  try {
+    return parseStatus(readProcFile(`${proc}/${pid}/status`).toString('latin1'))?.effectiveUid;
+  } catch {
+    return undefined; // ENOENT, ESRCH, EACCES: as above
+  }
+}
+
 /**
  * The working directory of a process, as a path in its own mount namespace.
  * @returns undefined where it may not be read, was deleted, or the process is gone
@@ -142,22 +147,18 @@ function readProcess(directory: string, bootTime: number | undefined): Process |
   if (stat === undefined || stat.kernelThread) return undefined;
   // A zombie with threads left is a process that runs: only its first thread has ended.
   if ((stat.state === 'Z' && stat.threads < 2) || stat.state === 'X') return undefined;
-  const status = parseStatus(readProcFile(`${directory}/status`).toString('latin1'));
   const exe = readExe(directory);
-  if (status === undefined || exe === undefined) return undefined;
+  if (exe === undefined) return undefined;
   return {
     pid: stat.pid,
     ppid: stat.ppid,
     comm: stat.comm,
     state: stat.state,
-    realUid: status.realUid,
-    effectiveUid: status.effectiveUid,
     startTicks: stat.startTicks,
     startedAt:
       bootTime === undefined
         ? undefined
         : bootTime * 1000 + Number(stat.startTicks) * (1000 / TICKS_PER_SECOND),
-    nsPids: status.nsPids,
     argv: parseCmdline(readProcFile(`${directory}/cmdline`)),
     exe,
   };
