@@ -5,7 +5,7 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.
 /** What a launch loads only where no snapshot is proven: in one file, since each costs about a millisecond to load. */
 const ANEW = new RegExp(
   [
-    'snapshot/(anew|build|stage|place|hash|digest|prove-by-hash|find-by-hash)',
+    'snapshot/(anew|build|stage|place|pin|hash|digest|prove-by-hash|find-by-hash)',
     'lightning/(contents|installation|compiled-paths|elf-image|versions|upgrade-traces)',
     'commands/(gate|inspect)',
     'manifest/\\w+',
@@ -21,11 +21,11 @@ const LAZY = new RegExp(
     'archive/.*',
     'render/.*',
     'cli/(export|guard|help|node-options|noexec-check|prove|root|status|verify)',
-    'commands/(archive-source|check-proof|compare-installed|export|guard|images|installed-now|judge-directory|lost-by-copy|noexec-\\w+|origin)',
+    'commands/(archive-source|check-proof|compare-installed|export|guard|images|installed-now|judge-directory|lost-by-copy|noexec-\\w+|origin|pinning)',
     'commands/(place-of-node|prove|root|running|status|unpacked|verify)',
     'lightning/(node-\\w+|nodes|operator-programs|pid-files)',
-    'linux/(cgroup|free-space|mountinfo|proc-locks|program|record-lock|smallest-program|xattr)',
-    'snapshot/(above|check\\w*|checks-\\w+|choose-fallback|disk-usage|escape-path|fallback|findings|hash-each)',
+    'linux/(cgroup|child-probe|free-space|mountinfo|proc-locks|program|record-lock|smallest-program|xattr)',
+    'snapshot/(above|check\\w*|checks-\\w+|choose-fallback|disk-usage|escape-path|fallback|findings|hash-each|pinned)',
     'snapshot/(probe-exec|safe-directory|scan|select|subject|try-placement|verify)',
   ]
     .map(path => `src/${path}\\.ts$`)
@@ -40,7 +40,7 @@ const NODES = new RegExp(
     'lightning/(node-\\w+|nodes|operator-programs|pid-files)',
     'linux/(cgroup|proc-locks|program|record-lock)',
     'render/(openmetrics|status)',
-    'snapshot/(above|disk-usage|findings)',
+    'snapshot/(above|disk-usage|findings|pinned)',
   ]
     .map(path => `src/${path}\\.ts$`)
     .join('|'),

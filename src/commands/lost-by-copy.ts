@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { quote } from '../errors.ts';
 import { hasCapabilities } from '../linux/xattr.ts';
+import type { Placement } from '../snapshot/placement.ts';
 import type { SnapshotRecord } from '../snapshot/record.ts';
 
 /** Where AppArmor's profiles lie, each named for the path it is bound to with dots for slashes (apparmor.d(5)). */
@@ -9,7 +10,8 @@ const PROFILES = '/etc/apparmor.d';
 
 /** One line for each kind of loss in a new snapshot. */
 export function lostByCopy({ files, lightningd }: SnapshotRecord, profiles: string = PROFILES): string[] {
-  const copied = files.filter(({ placement, source }) => placement !== 'hardlink' && hasCapabilities(source));
+  const isCopy = (placement: Placement) => placement === 'reflink' || placement === 'copy';
+  const copied = files.filter(({ placement, source }) => isCopy(placement) && hasCapabilities(source));
   const profile = `${profiles}/${lightningd.slice(1).replaceAll('/', '.')}`;
   return [
     ...(copied.length === 0

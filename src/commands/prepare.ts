@@ -13,6 +13,7 @@ import { monotonicMs } from '../linux/clock.ts';
 import type { Directory } from '../linux/directory.ts';
 import type { FallbackOrigin } from '../snapshot/fallback.ts';
 import { STORE_NAME } from '../snapshot/layout.ts';
+import type { Pinning } from '../snapshot/pin.ts';
 import type { Method } from '../snapshot/placement.ts';
 import type { Taken, TakeRequest } from '../snapshot/request.ts';
 import { makeStore, openStore } from '../snapshot/store.ts';
@@ -73,9 +74,15 @@ export function findTarget(options: PrepareOptions, world: World): Target {
 
 /**
  * Takes the snapshot that this target is to run from; where the store executes nothing, in a fallback.
+ * @param pinning with the method `pin`: see pinning.ts
  * @throws HoldfastError, see takeSnapshot and chooseFallback
  */
-export async function prepare(target: Target, options: PrepareOptions, world: World): Promise<Prepared> {
+export async function prepare(
+  target: Target,
+  options: PrepareOptions,
+  world: World,
+  pinning?: Pinning,
+): Promise<Prepared> {
   const source =
     options.from === undefined
       ? undefined
@@ -87,7 +94,11 @@ export async function prepare(target: Target, options: PrepareOptions, world: Wo
   if (!existsSync(place) && source === undefined)
     (await import('../lightning/installation.ts')).findInstallation(lightningd); // nothing is made for what is none
   const steps = new StepClock();
-  const request = { ...requestOf(lightningd, options, world, steps), ...source?.requestParts(options.gate) };
+  const request = {
+    ...requestOf(lightningd, options, world, steps),
+    ...source?.requestParts(options.gate),
+    pinning,
+  };
   const take = async (from: Directory) => {
     try {
       const taken = await takeSnapshot({ ...request, store: from });

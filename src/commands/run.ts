@@ -26,7 +26,11 @@ export async function run(options: PrepareOptions, world: World, inherited: Inhe
   }
   refuseMissingConf(target.options); // an archive has no lightningd yet that could say so
   warnOfForeignDirectory(target.options.lightningDir, world);
-  const { taken, store } = await prepare(target, options, world);
+  const pinning =
+    options.method === 'pin'
+      ? await (await import('./pinning.ts')).pinningFor(target, options, inherited)
+      : undefined;
+  const { taken, store } = await prepare(target, options, world, pinning);
   const file = `${store}/${taken.id}/${taken.record.program}`;
   world.detail(`executing ${quote(file)} (${taken.record.version}, root ${taken.record.root})`);
   return launch({
@@ -34,6 +38,7 @@ export async function run(options: PrepareOptions, world: World, inherited: Inhe
     argv: [Buffer.from(file), ...absoluteLightningDirArgs(options.args, world.cwd)],
     inherited,
     liveLock: taken.directory.fd,
+    keepOpen: taken.pins?.map(({ fd }) => fd),
   });
 }
 

@@ -3,7 +3,8 @@ import { statSync } from 'node:fs';
 import { HoldfastError, quote } from '../errors.ts';
 import { readUsers } from '../linux/passwd.ts';
 import type { FallbackOrigin } from '../snapshot/fallback.ts';
-import { PLACEMENTS, type Placement } from '../snapshot/placement.ts';
+import type { PLACEMENTS } from '../snapshot/placement.ts';
+import type { SnapshotRecord } from '../snapshot/record.ts';
 import { findTarget, type PrepareOptions, prepare, refuseMissingConf, type StepTime } from './prepare.ts';
 import type { World } from './world.ts';
 
@@ -23,7 +24,7 @@ export interface SnapshotResult {
   /** their size in bytes */
   readonly bytes: number;
   /** number of files by how they got there */
-  readonly placements: Readonly<Record<Placement, number>>;
+  readonly placements: Readonly<Record<(typeof PLACEMENTS)[number], number>>;
   /** true: a proven snapshot was used again; false: it was built */
   readonly reused: boolean;
   /** names in the store that were wiped */
@@ -36,6 +37,7 @@ export interface SnapshotResult {
 
 /** Takes the snapshot and lets it go. @throws HoldfastError `WRONG_USER` for root in another's lightning-dir; see prepare */
 export async function snapshot(options: PrepareOptions, world: World): Promise<SnapshotResult> {
+  refusePin(options);
   const target = findTarget(options, world);
   refuseMissingConf(target.options);
   refuseForeignDirectory(target.options.lightningDir, world.uid);
@@ -59,12 +61,19 @@ export async function snapshot(options: PrepareOptions, world: World): Promise<S
   };
 }
 
-function countPlacements(files: readonly { readonly placement: Placement }[]): Record<Placement, number> {
-  const count = (placement: Placement): number => files.filter(file => file.placement === placement).length;
-  return Object.fromEntries(PLACEMENTS.map(placement => [placement, count(placement)])) as Record<
-    Placement,
-    number
-  >;
+function countPlacements(files: SnapshotRecord['files']): SnapshotResult['placements'] {
+  const count = (placement: string): number => files.filter(file => file.placement === placement).length;
+  return { hardlink: count('hardlink'), reflink: count('reflink'), copy: count('copy') };
+}
+
+/** @throws HoldfastError `USAGE` */
+function refusePin({ method }: PrepareOptions): void {
+  if (method !== 'pin') return;
+  throw new HoldfastError(
+    'USAGE',
+    'snapshot cannot pin: what is pinned ends with the process that holds it, and none stays',
+    { hint: 'holdfast run --method=pin lightningd …' },
+  );
 }
 
 /** Files of root's in a lightning-dir would be in the way of the user whose node it is. */

@@ -1,6 +1,6 @@
 /**
  * Becomes another program, so that nothing about the process differs from a plain start but the live lock's
- * descriptor. What bin/holdfast (the shell) and Node change, and who puts it back:
+ * descriptor, and those that `--method=pin` holds open. What bin/holdfast (the shell) and Node change, and who puts it back:
  *
  * | changed                                | by    | put back by                                             |
  * |----------------------------------------|-------|---------------------------------------------------------|
@@ -39,6 +39,8 @@ export interface Launch {
   readonly inherited: Inherited;
   /** an open descriptor whose lock the program is to hold as long as it lives */
   readonly liveLock?: number | undefined;
+  /** other descriptors that it is to have */
+  readonly keepOpen?: readonly number[] | undefined;
 }
 
 /** The live lock's descriptor stays clear of 0 to 2 and of LISTEN_FDS, which count from 3 (sd_listen_fds(3)). */
@@ -56,9 +58,10 @@ export function makeChildrenPossible({ blockedSignals }: Inherited): void {
  * Becomes the program. Returns only by throwing, with standard error still usable.
  * @throws HoldfastError `NOT_FOUND` (127) or `NOT_EXECUTABLE` (126), as a shell would say; `SYSTEM`
  */
-export function launch({ file, argv, inherited, liveLock }: Launch): never {
+export function launch({ file, argv, inherited, liveLock, keepOpen = [] }: Launch): never {
   try {
     if (liveLock !== undefined) duplicate(liveLock, LEAST_LOCK_DESCRIPTOR);
+    for (const fd of keepOpen) setCloseOnExec(fd, false);
     restoreDescriptors(inherited);
     restoreSignals(inherited);
     if (inherited.nofileSoft !== undefined) setSoftDescriptorLimit(inherited.nofileSoft);

@@ -121,7 +121,7 @@ function judgeImage(
   const full = join(directory, path);
   let fd: number | undefined;
   try {
-    fd = openSync(full, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    fd = openSync(full, constants.O_RDONLY | constants.O_NONBLOCK); // followed: a pinned program is a symbolic link
     if (!isElf(fd)) return { path, says: undefined, by: 'nothing', agrees: 'unknown', reason };
     const needle = Buffer.from(`${reference}\0`);
     const parts = loadedRanges(fd);

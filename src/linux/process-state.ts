@@ -6,6 +6,7 @@ import { constants } from 'node:os';
 import { call, libc } from './libc.ts';
 
 const F_DUPFD = 0;
+const F_DUPFD_CLOEXEC = 1030;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const FCNTL = 'int fcntl(int fd, int command, int argument)';
@@ -15,9 +16,12 @@ export function setCloseOnExec(fd: number, close: boolean): void {
   call(FCNTL, fd, F_SETFD, close ? FD_CLOEXEC : 0);
 }
 
-/** A second descriptor for the same open file, the lowest free one from `least` on; it survives an exec. */
-export function duplicate(fd: number, least: number): number {
-  return call(FCNTL, fd, F_DUPFD, least);
+/**
+ * A second descriptor for the same open file, the lowest free one from `least` on; it survives an exec, or not.
+ * @throws SyscallError EINVAL where `least` is not below the soft limit, EMFILE where no descriptor is left
+ */
+export function duplicate(fd: number, least: number, then?: 'close on exec'): number {
+  return call(FCNTL, fd, then === undefined ? F_DUPFD : F_DUPFD_CLOEXEC, least);
 }
 
 const SIG_DFL = 0;

@@ -12,6 +12,7 @@ import { sha256 } from './digest.ts';
 import { checkRoot, findProven } from './find.ts';
 import { findByHash, recordOf } from './find-by-hash.ts';
 import { MANIFEST_NAME, SHA256SUMS_NAME, snapshotId, stagingName } from './layout.ts';
+import { checkDumpable, type Pin, Pins } from './pin.ts';
 import { placedDirectoriesOf } from './prove-by-hash.ts';
 import { identityOf, makeRecord, type RecordedFile, writeRecord } from './record.ts';
 import { removeTree } from './remove-tree.ts';
@@ -23,6 +24,7 @@ import { wipeSnapshots } from './wipe.ts';
 export interface Built extends Found {
   readonly reused: boolean;
   readonly wiped: readonly string[];
+  readonly pins?: readonly Pin[];
 }
 
 /** Builds and publishes. The lock is held again when it returns, and free while programs are asked. */
@@ -33,15 +35,19 @@ export async function build(
 ): Promise<Built | Unsettled> {
   const { store, onStep } = request;
   const name = stagingName(request.pid, randomBytes(4));
+  const { pinning } = request;
+  const pins = pinning === undefined ? undefined : new Pins(pinning, listing.program, request.owner);
   let staged: Staged | undefined;
   let asking: Promise<Versions | Unsettled> | undefined;
   let published: string | undefined;
   try {
     onStep('stage');
-    staged = await stage(store, name, listing.files, request.method, request.owner, path => {
+    const onPlaced = (path: string): void => {
       asking = request.askVersions(path, listing);
       asking.catch(() => undefined); // it is awaited below, or not at all when staging itself fails
-    });
+    };
+    staged = await stage(store, name, listing.files, request.method, request.owner, onPlaced, pins);
+    if (pins !== undefined) await checkDumpable(staged.directory, listing.program);
     lock.release();
     onStep('ask-versions');
     const versions = await (asking ?? request.askVersions(staged.directory.path, listing));
@@ -62,6 +68,9 @@ export async function build(
     const files = recordFiles(staged.directory, settled);
     const record = makeRecord({
       ...recordOf(request, listing, manifest),
+      ...(pinning === undefined
+        ? {}
+        : { pinnedBy: { pid: pinning.pid, startTicks: `${pinning.startTicks}` } }),
       placedDirectories: placedDirectoriesOf(
         staged.directory,
         entries.map(entry => entry.path),
@@ -75,11 +84,12 @@ export async function build(
     onStep('publish');
     published = publish(store, name, snapshotId(manifest.root));
     const directory = staged.directory.movedTo(store.show(published));
-    return { directory, id: published, record, reused: false, wiped };
+    return { directory, id: published, record, reused: false, wiped, ...(pins && { pins: pins.held }) };
   } finally {
     if (published === undefined) {
       await asking?.catch(() => undefined); // what still runs in there would be in the way
       staged?.directory.close();
+      pins?.close();
       removeTree(store, name); // our own, whoever holds the store's lock: nobody else enters a locked staging directory
     }
   }
@@ -87,14 +97,15 @@ export async function build(
 
 function recordFiles(snapshot: Directory, files: readonly StagedFile[]): RecordedFile[] {
   return files.map(({ entry, source, placement, sourceIs, racy }) => {
-    const placed = snapshot.lstat(entry.path);
+    const placed = placement === 'pin' ? undefined : snapshot.lstat(entry.path);
+    const pinnedIs = placement === 'pin' && !racy ? sourceIs : ''; // the same file
     return {
       path: entry.path,
       sha256: entry.sha256,
       placement,
       source,
       sourceIs: racy ? '' : sourceIs,
-      placedIs: placed === undefined ? '' : identityOf(placed),
+      placedIs: placed === undefined ? pinnedIs : identityOf(placed),
     };
   });
 }

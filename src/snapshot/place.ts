@@ -18,9 +18,13 @@ export interface PlaceRequest {
   readonly mode: '100755' | '100644';
 }
 
-/** A placed file; for a copy the two open descriptors, empty target and source, that the builder copies between. */
+/**
+ * A placed file; for a copy the two open descriptors, empty target and source, that the builder copies between; for a
+ * pinned one (pin.ts) the source, to be hashed.
+ */
 export type Placed =
   | { readonly placement: 'hardlink' | 'reflink' }
+  | { readonly placement: 'pin'; from: number; readonly to?: undefined }
   | { readonly placement: 'copy'; from: number; to: number };
 
 /** link(2): these mean that a hard link cannot be had here, not that something is wrong. */
@@ -52,7 +56,12 @@ const NO_REFLINK: ReadonlySet<string> = new Set([
  * @throws HoldfastError `PLACEMENT` where the method asked for is not possible, `SYSTEM` where a call fails,
  *   `BAD_SOURCE` where the source is not the file that was listed
  */
-export function placeFile(staging: Directory, file: PlaceRequest, method: Method, owner: bigint): Placed {
+export function placeFile(
+  staging: Directory,
+  file: PlaceRequest,
+  method: Exclude<Method, 'pin'>,
+  owner: bigint,
+): Exclude<Placed, { placement: 'pin' }> {
   if (method === 'auto' || method === 'hardlink') {
     const refusal = whyNeverLinked(file.stat, owner) ?? tryHardlink(staging, file);
     if (refusal === undefined) return { placement: 'hardlink' };
@@ -114,8 +123,11 @@ function tryHardlink(staging: Directory, file: PlaceRequest): string | undefined
   return undefined;
 }
 
-/** Opens the very file that was listed; one that was swapped meanwhile, for a FIFO say, is found out without a hang. */
-function openSource(file: PlaceRequest): number {
+/**
+ * Opens the very file that was listed; one that was swapped meanwhile, for a FIFO say, is found out without a hang.
+ * @throws HoldfastError `BAD_SOURCE` (errno ESTALE) where it is another, `SYSTEM`
+ */
+export function openSource(file: PlaceRequest): number {
   let fd: number;
   try {
     fd = openSync(file.source, READ);

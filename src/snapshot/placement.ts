@@ -1,9 +1,16 @@
 /** The words for how a file gets into a snapshot: types, help and validation share them. Pure. */
 
-/** How a file can get into a snapshot. */
+/** How a file can get into a snapshot and stay there. */
 export const PLACEMENTS = ['hardlink', 'reflink', 'copy'] as const;
-export type Placement = (typeof PLACEMENTS)[number];
+
+/** `pin`: a symbolic link to a descriptor that the node holds open, see pin.ts. It ends with the node. */
+export type Placement = (typeof PLACEMENTS)[number] | 'pin';
+
+/** Is this a word for a placement? */
+export function isPlacement(word: string): word is Placement {
+  return word === 'pin' || (PLACEMENTS as readonly string[]).includes(word);
+}
 
 /** What `--method` takes. */
-export const METHODS = ['auto', ...PLACEMENTS] as const;
+export const METHODS = ['auto', ...PLACEMENTS, 'pin'] as const;
 export type Method = (typeof METHODS)[number];

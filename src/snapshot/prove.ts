@@ -48,9 +48,9 @@ function isSameArchive({ archiveIs }: SnapshotRecord, wanted: Wanted): boolean {
   return archiveIs !== '' && archiveIs === wanted.archiveIs;
 }
 
-/** Was the file placed by a method that this launch allows? */
+/** Was the file placed by a method that this launch allows? What another process has pinned is never used again. */
 export function isPlacedBy(file: { readonly placement: RecordedFile['placement'] }, method: Method): boolean {
-  return method === 'auto' || file.placement === method;
+  return file.placement !== 'pin' && (method === 'auto' || file.placement === method);
 }
 
 /** The identity of a directory to compare with a record; undefined where there is none. */

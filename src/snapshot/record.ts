@@ -13,7 +13,7 @@ import { type BigIntStats, readFileSync, renameSync, writeFileSync } from 'node:
 import { errnoOf, systemError } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
 import { RECORD_NAME } from './layout.ts';
-import { PLACEMENTS, type Placement } from './placement.ts';
+import { isPlacement, type Placement } from './placement.ts';
 
 const FORMAT = 'holdfast-record/1';
 
@@ -34,7 +34,7 @@ export interface RecordedFile {
   readonly placement: Placement;
   /** the absolute path it was taken from */
   readonly source: string;
-  /** identities, see identityOf; '' where none can be relied on */
+  /** identities, see identityOf; '' where none can be relied on. Of a pinned file both are the pinned one's */
   readonly sourceIs: string;
   readonly placedIs: string;
 }
@@ -57,6 +57,8 @@ export interface SnapshotRecord {
   readonly archiveIs?: string;
   /** lightningd's path in the snapshot */
   readonly program: string;
+  /** of a snapshot with pinned files (pin.ts) the process that holds them, and its start after boot in clock ticks */
+  readonly pinnedBy?: { readonly pid: number; readonly startTicks: string };
   readonly directories: readonly RecordedDirectory[];
   /** the directories of the snapshot below its top, by their paths in it */
   readonly placedDirectories: readonly RecordedDirectory[];
@@ -130,10 +132,12 @@ function isRecord(value: unknown): value is SnapshotRecord {
       isArrayOf(record.answers, a => isString(a.path) && (a.says === undefined || isString(a.says)))) &&
     isArrayOf(
       record.files,
-      f =>
-        [f.path, f.sha256, f.source, f.sourceIs, f.placedIs].every(isString) &&
-        PLACEMENTS.includes(f.placement),
-    )
+      f => [f.path, f.sha256, f.source, f.sourceIs, f.placedIs].every(isString) && isPlacement(f.placement),
+    ) &&
+    (record.pinnedBy === undefined ||
+      (isObject(record.pinnedBy) &&
+        Number.isSafeInteger(record.pinnedBy.pid) &&
+        isString(record.pinnedBy.startTicks)))
   );
 }
 

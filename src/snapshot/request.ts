@@ -2,6 +2,7 @@
 import type { HoldfastError } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
 import { lockStore, type StoreLock } from './lock.ts';
+import type { Pin, Pinning } from './pin.ts';
 import type { Method } from './placement.ts';
 import type { RecordedAnswer, SnapshotRecord } from './record.ts';
 import type { ListedDirectory, ListedFile } from './stage.ts';
@@ -39,6 +40,8 @@ export interface TakeRequest {
   readonly archiveIs?: string | undefined;
   readonly bootId: string;
   readonly method: Method;
+  /** with the method `pin`: who pins */
+  readonly pinning?: Pinning | undefined;
   /** must what runs have passed the version checks? */
   readonly gate: boolean;
   /** ms to wait for an upgrade to finish; 0: one try */
@@ -67,6 +70,8 @@ export interface Taken {
   readonly record: SnapshotRecord;
   readonly reused: boolean;
   readonly wiped: readonly string[];
+  /** with the method `pin`: what is held open, in the place of files; to be kept through the exec */
+  readonly pins?: readonly Pin[];
 }
 
 /** A snapshot that agrees with the installation; its directory carries our live lock. */

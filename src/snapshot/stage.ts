@@ -14,6 +14,7 @@ import type { Directory } from '../linux/directory.ts';
 import { sleep } from '../linux/sleep.ts';
 import type { FileMode, ManifestFile } from '../manifest/manifest.ts';
 import { hashFiles } from './hash.ts';
+import type { Pins } from './pin.ts';
 import { finishFile, type Placed, type PlaceRequest, placeFile } from './place.ts';
 import type { Method, Placement } from './placement.ts';
 import { directoryIdentityOf, identityOf, isRacy, TICK_NS } from './record.ts';
@@ -60,6 +61,7 @@ export function fileMode(stat: BigIntStats): FileMode {
  * Builds in `store` under the staging name `name`. Call it with the store's lock held. On an error the directory is
  * closed and stays, for the caller to remove.
  * @param onPlaced called when every file is in its place and whole, before the hashing
+ * @param pins takes what can be pinned; the rest is then placed by the first method that works
  * @throws HoldfastError `BAD_SOURCE` (errno ESTALE) where a source changed meanwhile, `PLACEMENT`, `SYSTEM`
  */
 export async function stage(
@@ -69,6 +71,7 @@ export async function stage(
   method: Method,
   owner: bigint,
   onPlaced: (path: string) => void,
+  pins?: Pins,
 ): Promise<Staged> {
   store.make(name);
   const directory = store.enter(name);
@@ -79,7 +82,7 @@ export async function stage(
       });
     }
     makeDirectories(directory, files);
-    const { linked, copied } = await placeAll(directory, files, method, owner);
+    const { linked, copied } = await placeAll(directory, files, method, owner, pins);
     onPlaced(directory.path);
     const hashed = await hashLinked(directory, linked);
     return { name, directory, files: [...hashed, ...copied] };
@@ -141,15 +144,22 @@ interface LinkedFile {
   readonly stat: BigIntStats;
 }
 
-async function placeAll(staging: Directory, files: readonly ListedFile[], method: Method, owner: bigint) {
+async function placeAll(
+  staging: Directory,
+  files: readonly ListedFile[],
+  method: Method,
+  owner: bigint,
+  pins: Pins | undefined,
+) {
   const linked: LinkedFile[] = [];
   const copied: StagedFile[] = [];
   let batch: OpenCopy[] = [];
   try {
     for (const listed of files) {
       const file = { ...listed, mode: fileMode(listed.stat) };
-      const placed = placeFile(staging, file, method, owner);
-      if (placed.placement === 'copy') batch.push({ file, ...placed });
+      const placed =
+        pins?.pin(staging, file) ?? placeFile(staging, file, method === 'pin' ? 'auto' : method, owner);
+      if (placed.placement === 'copy' || placed.placement === 'pin') batch.push({ file, ...placed });
       else linked.push({ file, placement: placed.placement, stat: sourceAfter(file, placed) });
       if (batch.length < COPY_BATCH) continue;
       const full = batch;
@@ -165,15 +175,17 @@ async function placeAll(staging: Directory, files: readonly ListedFile[], method
   return { linked, copied };
 }
 
+/** A file to be read: copied while it is hashed, or, where it is pinned, hashed alone. */
 interface OpenCopy {
   readonly file: PlaceRequest;
+  readonly placement: 'copy' | 'pin';
   readonly from: number;
-  readonly to: number;
+  readonly to?: number | undefined;
 }
 
-function closeCopy(copy: OpenCopy): void {
-  closeSync(copy.from);
-  closeSync(copy.to);
+function closeCopy({ from, to }: OpenCopy): void {
+  closeSync(from);
+  if (to !== undefined) closeSync(to);
 }
 
 async function copyBatch(staging: Directory, batch: readonly OpenCopy[]): Promise<StagedFile[]> {
@@ -182,15 +194,15 @@ async function copyBatch(staging: Directory, batch: readonly OpenCopy[]): Promis
     const results = await hashFiles(
       batch.map(({ file, from, to }) => ({
         fd: from,
-        copyTo: to,
+        ...(to === undefined ? {} : { copyTo: to }),
         path: file.source,
         size: Number(file.stat.size),
       })),
     );
-    return batch.map(({ file, to }, index) => {
-      finishFile(to, file, staging);
+    return batch.map(({ file, placement, to }, index) => {
+      if (to !== undefined) finishFile(to, file, staging);
       const result = results[index]!; // one result for each request
-      return stagedFile(file, 'copy', result, file.stat, readFrom);
+      return stagedFile(file, placement, result, file.stat, readFrom);
     });
   } finally {
     for (const copy of batch) closeCopy(copy);
