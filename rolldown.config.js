@@ -25,7 +25,7 @@ const LAZY = new RegExp(
     'commands/(place-of-node|prove|root|running|status|unpacked|verify)',
     'lightning/(node-\\w+|nodes|operator-programs|pid-files)',
     'linux/(cgroup|child-probe|free-space|mountinfo|proc-locks|program|record-lock|smallest-program|xattr)',
-    'snapshot/(above|check\\w*|checks-\\w+|choose-fallback|disk-usage|escape-path|fallback|findings|hash-each|pinned)',
+    'snapshot/(above|check\\w*|checks-\\w+|choose-fallback|disk-usage|escape-path|fallback|findings|hash-each|look-at-pins|pinned)',
     'snapshot/(probe-exec|safe-directory|scan|select|subject|try-placement|verify)',
   ]
     .map(path => `src/${path}\\.ts$`)

@@ -6,7 +6,6 @@
 import { createHash } from 'node:crypto';
 import {
   closeSync,
-  constants,
   fsyncSync,
   linkSync,
   lstatSync,
@@ -26,6 +25,7 @@ import { formatSha256sums } from '../manifest/sha256sums.ts';
 import { sha256 } from '../snapshot/digest.ts';
 import type { OnProgress } from '../snapshot/hash-each.ts';
 import { MANIFEST_NAME, SHA256SUMS_NAME } from '../snapshot/layout.ts';
+import { openPlaced } from '../snapshot/pinned.ts';
 import { withCleanup } from './cleanup.ts';
 import { type StoreOptions, type VerifyOptions, verify } from './verify.ts';
 import type { World } from './world.ts';
@@ -119,9 +119,7 @@ function filesOf(directory: Directory, { files }: Manifest): PackFile[] {
 }
 
 function* contentOf(directory: Directory, { path, size, sha256: wanted }: ManifestFile): Generator<Buffer> {
-  const fd = directory.attempt('open', path, name =>
-    openSync(name, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
-  );
+  const fd = directory.attempt('open', path, openPlaced);
   try {
     const hash = createHash('sha256');
     let bytes = 0;

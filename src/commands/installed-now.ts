@@ -2,10 +2,11 @@
  * What is installed now, against what a snapshot was taken from: by the snapshot's record, and only where that leaves a
  * doubt by reading files (compare-installed.ts). Only looks.
  */
-import { lstatSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, lstatSync, openSync } from 'node:fs';
 import { Directory } from '../linux/directory.ts';
+import { pinAt, reach, targetOf } from '../snapshot/pinned.ts';
 import { isProven } from '../snapshot/prove.ts';
-import { identityOf, readRecord, type SnapshotRecord } from '../snapshot/record.ts';
+import { identityOf, type RecordedFile, readRecord, type SnapshotRecord } from '../snapshot/record.ts';
 
 /** The installation as it is now. */
 export interface InstalledNow {
@@ -54,19 +55,70 @@ export async function installedNow(
   return (await import('./compare-installed.ts')).compareInstalled(record, bootId);
 }
 
-/** Paths of a snapshot's files that are no longer what was placed: overwritten in place, through a hard link or not. */
-export async function overwrittenIn(snapshot: string, record: SnapshotRecord): Promise<string[]> {
-  const doubtful = record.files.flatMap(file => {
-    const stat = lstatSync(`${snapshot}/${file.path}`, { bigint: true, throwIfNoEntry: false });
-    return stat === undefined || identityOf(stat) !== file.placedIs ? [{ file, stat }] : [];
-  });
-  if (doubtful.length === 0) return [];
+/** A snapshot's files as they are for its node. */
+export interface PlacedNow {
+  /** paths of those that are no longer what was placed: overwritten in place, through a hard link or not, or missing */
+  readonly overwritten: readonly string[];
+  /** how many are pinned, and of how many of these the descriptor is closed, or may not be looked at; null: none is */
+  readonly pinned: { readonly files: number; readonly gone: number; readonly unknown: number } | null;
+}
+
+/**
+ * Looks at the files that were placed, and hashes those that were changed since.
+ * @param pid of the node, as we see it: whatever number its own PID namespace gives it in the links
+ */
+export async function placedNow(snapshot: string, record: SnapshotRecord, pid: number): Promise<PlacedNow> {
+  const doubts: Doubt[] = [];
+  const pinned = { files: 0, gone: 0, unknown: 0 };
+  for (const file of record.files) {
+    const path = `${snapshot}/${file.path}`;
+    const pin = file.placement === 'pin' ? pinAt(path) : undefined;
+    if (pin === undefined) {
+      const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+      if (stat === undefined || identityOf(stat) !== file.placedIs) doubts.push({ file, stat });
+      continue;
+    }
+    pinned.files++;
+    const look = reach({ pid, fd: pin.fd }, file.placedIs);
+    if ('closed' in look) pinned.unknown++;
+    else if ('found' in look) pinned.gone++;
+    else if (identityOf(look.stat) !== file.placedIs) {
+      doubts.push({ file, stat: look.stat, openAt: targetOf({ pid, fd: pin.fd }) });
+    }
+  }
+  return { overwritten: await changedOf(snapshot, doubts), pinned: pinned.files === 0 ? null : pinned };
+}
+
+interface Doubt {
+  readonly file: RecordedFile;
+  /** undefined: it is not there */
+  readonly stat: BigIntStats | undefined;
+  /** of a pinned file */
+  readonly openAt?: string;
+}
+
+/** Which of them do not have the content that was placed? */
+async function changedOf(snapshot: string, doubts: readonly Doubt[]): Promise<string[]> {
+  if (doubts.length === 0) return [];
   const { hashFiles } = await import('../snapshot/hash.ts');
-  const present = doubtful.flatMap(({ file, stat }) => (stat?.isFile() === true ? [{ file, stat }] : []));
-  const hashes = await hashFiles(
-    present.map(({ file, stat }) => ({ path: `${snapshot}/${file.path}`, size: Number(stat.size) })),
+  const present = doubts.flatMap(({ file, stat, openAt }) =>
+    stat?.isFile() === true ? [{ file, openAt, size: Number(stat.size) }] : [],
   );
-  const changed = present.filter(({ file }, index) => hashes[index]?.sha256 !== file.sha256);
-  const gone = doubtful.filter(({ stat }) => stat?.isFile() !== true);
-  return [...changed, ...gone].map(({ file }) => file.path).sort();
+  const opened: number[] = [];
+  try {
+    const hashes = await hashFiles(
+      present.map(({ file, openAt, size }) => {
+        const path = `${snapshot}/${file.path}`;
+        if (openAt === undefined) return { path, size };
+        const fd = openSync(openAt, constants.O_RDONLY | constants.O_NONBLOCK);
+        opened.push(fd);
+        return { path, size, fd };
+      }),
+    );
+    const changed = present.filter(({ file }, index) => hashes[index]?.sha256 !== file.sha256);
+    const gone = doubts.filter(({ stat }) => stat?.isFile() !== true);
+    return [...changed, ...gone].map(({ file }) => file.path).sort();
+  } finally {
+    for (const fd of opened) closeSync(fd);
+  }
 }

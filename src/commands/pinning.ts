@@ -54,7 +54,7 @@ export async function pinningFor(
         path: `/proc/${pid}/fd`,
         errno: refusal,
         hint: [
-          'a security module, a sandbox or another real than effective user keeps it out of its parent's entry',
+          'a security module, a sandbox or another real than effective user keeps it out of its entry there',
           WITHOUT,
         ],
       },

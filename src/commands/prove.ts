@@ -1,5 +1,14 @@
 /** `holdfast prove FILE`: the inclusion proof (RFC 9162, 2.1.3) of one file of a snapshot. Only reads. */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { HoldfastError, quote, systemError } from '../errors.ts';
 import { MAX_MANIFEST_BYTES, type Manifest, parseManifest } from '../manifest/manifest.ts';
@@ -7,6 +16,7 @@ import { makeProof, type Proof } from '../manifest/proof.ts';
 import { directoriesWithManifest } from '../snapshot/above.ts';
 import { sha256 } from '../snapshot/digest.ts';
 import { isSnapshotName, MANIFEST_NAME, OUR_FILES } from '../snapshot/layout.ts';
+import { pinAt } from '../snapshot/pinned.ts';
 import { measure } from './check-proof.ts';
 
 /**
@@ -44,11 +54,25 @@ function locate(file: string): {
     const path = join(realpathSync(dirname(file)), basename(file));
     const stat = lstatSync(path);
     if (stat.isFile()) return { path, kind: 'file' };
+    if (stat.isSymbolicLink() && isPinned(path)) return { path, kind: 'file' }; // its content decides
     if (stat.isDirectory()) return { path, kind: 'directory' };
     return { path, kind: stat.isSymbolicLink() ? 'symbolic link' : 'special file' };
   } catch (error) {
     throw systemError('look at', file, error);
   }
+}
+
+/** @throws HoldfastError `NO_SNAPSHOT` where the process that pinned it has ended */
+function isPinned(path: string): boolean {
+  const pin = pinAt(path);
+  if (pin === undefined || statSync(path, { throwIfNoEntry: false }) !== undefined) return pin !== undefined;
+  throw new HoldfastError(
+    'NO_SNAPSHOT',
+    `${quote(path)} is gone: process ${pin.pid}, which pinned it, has ended`,
+    {
+      path,
+    },
+  );
 }
 
 interface Above {

@@ -5,10 +5,12 @@ import { findNodes, type LightningNode } from '../lightning/nodes.ts';
 import { operatorProgramsOf } from '../lightning/operator-programs.ts';
 import { readNodeOptions } from '../lightning/options.ts';
 import { readBootId } from '../linux/boot-id.ts';
+import { inodeKey } from '../linux/process-image.ts';
 import { heldBytes } from '../snapshot/disk-usage.ts';
 import { type Verdict, worst } from '../snapshot/findings.ts';
 import { CURRENT_NAME, isSnapshotName, STORE_NAME } from '../snapshot/layout.ts';
-import { type InstalledNow, installedNow, overwrittenIn, recordOf } from './installed-now.ts';
+import type { SnapshotRecord } from '../snapshot/record.ts';
+import { type InstalledNow, installedNow, type PlacedNow, placedNow, recordOf } from './installed-now.ts';
 import { originOf } from './place-of-node.ts';
 import type { World } from './world.ts';
 
@@ -42,6 +44,8 @@ export interface NodeStatus {
   readonly changed: readonly string[];
   /** files of its snapshot that were overwritten in place */
   readonly overwritten: readonly string[];
+  /** with `--method=pin`: the files that are its open descriptors; null: it has none */
+  readonly pinned: PlacedNow['pinned'];
   /** subdaemons of it that run from another place than its snapshot */
   readonly elsewhere: readonly { readonly pid: number; readonly program: string }[];
   /** configured plugins and subdaemons that run from where they are */
@@ -124,9 +128,10 @@ export async function status(options: StatusOptions, world: World): Promise<Stat
   };
 }
 
-function verdictOf({ restartPending, overwritten, elsewhere }: NodeStatus): Verdict {
+function verdictOf({ restartPending, overwritten, pinned, elsewhere }: NodeStatus): Verdict {
   if (restartPending === true || overwritten.length > 0 || elsewhere.length > 0) return 'finding';
-  return restartPending === null ? 'unknown' : 'ok';
+  if ((pinned?.gone ?? 0) > 0) return 'finding';
+  return restartPending === null || (pinned?.unknown ?? 0) > 0 ? 'unknown' : 'ok';
 }
 
 async function statusOf(
@@ -152,11 +157,10 @@ async function statusOf(
     root: record?.root ?? null,
     ...judged,
     changed: now?.changed ?? [],
-    overwritten:
-      origin.snapshot === undefined || record === undefined
-        ? []
-        : await overwrittenIn(origin.snapshot, record),
-    elsewhere: subdaemonsElsewhere(node, origin.snapshot),
+    ...(origin.snapshot === undefined || record === undefined
+      ? { overwritten: [], pinned: null }
+      : await placedNow(origin.snapshot, record, process.pid)),
+    elsewhere: subdaemonsElsewhere(node, origin.snapshot, record),
     outside:
       outside === undefined ? [] : [...outside.files.keys(), ...outside.directories.keys()].filter(isThere),
   };
@@ -188,10 +192,18 @@ function judge(
 function subdaemonsElsewhere(
   { descendants }: LightningNode,
   snapshot: string | undefined,
+  record: SnapshotRecord | undefined,
 ): NodeStatus['elsewhere'] {
   if (snapshot === undefined) return [];
+  // what is pinned runs under its name in the installation: device and inode tell
+  const pinned = new Set(
+    record?.files
+      .filter(({ placement }) => placement === 'pin')
+      .map(({ placedIs }) => placedIs.split(':', 2).join(':')),
+  );
   return descendants.flatMap(({ pid, exe, comm }) => {
     if (exe.kind !== 'file' || !comm.startsWith('lightning_')) return [];
+    if (pinned.has(inodeKey(exe))) return [];
     return exe.path.startsWith(`${snapshot}/`) ? [] : [{ pid, program: exe.path }];
   });
 }

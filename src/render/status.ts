@@ -36,6 +36,7 @@ function renderNode(node: NodeStatus): string[] {
   ];
   if (root !== null) lines.push(`  root     ${root}`);
   lines.push(`  restart  ${restart(node)}`);
+  if (node.pinned !== null) lines.push(`  pinned   ${pinned(node.pinned)}`);
   if (node.changed.length > 0) lines.push(`  differs  ${list(node.changed)}`);
   if (node.overwritten.length > 0) lines.push(`  OVERWRITTEN IN PLACE: ${list(node.overwritten)}`);
   for (const { pid: child, program: path } of node.elsewhere)
@@ -49,6 +50,14 @@ function restart({ restartPending, reason }: NodeStatus): string {
   if (restartPending === null) return `not known: ${reason}`;
   if (restartPending) return `PENDING: ${reason}`;
   return reason === null ? 'not due' : `not due; ${reason}`;
+}
+
+function pinned({ files, gone, unknown }: NonNullable<NodeStatus['pinned']>): string {
+  return [
+    `${count(files, 'file')} by descriptors of the node`,
+    ...(gone > 0 ? [`${gone} GONE: lightningd has closed them, a restart is due`] : []),
+    ...(unknown > 0 ? [`${unknown} may not be looked at`] : []),
+  ].join(', ');
 }
 
 function list(paths: readonly string[]): string {

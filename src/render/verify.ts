@@ -19,14 +19,14 @@ export function renderVerify(result: VerifyResult, verbose = false): string {
 }
 
 function renderSnapshot(snapshot: SnapshotReport, verbose: boolean): string[] {
-  const { path, files, bytes, root, version, findings, unknowns, notes, checks } = snapshot;
+  const { path, gone, files, bytes, root, version, findings, unknowns, notes, checks } = snapshot;
   const summary = [
     ...(version === null ? [] : [quote(version).slice(1, -1)]),
     count(files, 'file'),
     size(bytes),
   ];
   return [
-    `${quote(path)}: ${headline(findings.length, unknowns.length)} (${summary.join(', ')})`,
+    `${quote(path)}: ${headline(gone, findings.length, unknowns.length)} (${summary.join(', ')})`,
     ...(root === null ? [] : [`  root ${root}`]),
     ...(verbose ? checks.map(({ name, result }) => `  ${name}: ${result}`) : []),
     ...findings.flatMap(finding => renderFinding(finding)),
@@ -50,9 +50,12 @@ function renderFinding(finding: {
   ];
 }
 
-function headline(findings: number, unknowns: number): string {
+/** That it is gone is a finding as well, which need not be counted. */
+function headline(gone: boolean, findings: number, unknowns: number): string {
+  const others = gone ? findings - 1 : findings;
   const parts = [
-    ...(findings > 0 ? [count(findings, 'finding')] : []),
+    ...(gone ? ['gone'] : []),
+    ...(others > 0 ? [count(others, 'finding')] : []),
     ...(unknowns > 0 ? [`${unknowns} unknown`] : []),
   ];
   return parts.length === 0 ? 'ok' : parts.join(', ');

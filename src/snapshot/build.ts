@@ -97,17 +97,25 @@ export async function build(
 
 function recordFiles(snapshot: Directory, files: readonly StagedFile[]): RecordedFile[] {
   return files.map(({ entry, source, placement, sourceIs, racy }) => {
-    const placed = placement === 'pin' ? undefined : snapshot.lstat(entry.path);
-    const pinnedIs = placement === 'pin' && !racy ? sourceIs : ''; // the same file
     return {
       path: entry.path,
       sha256: entry.sha256,
       placement,
       source,
       sourceIs: racy ? '' : sourceIs,
-      placedIs: placed === undefined ? pinnedIs : identityOf(placed),
+      placedIs: placement === 'pin' ? pinnedIs(sourceIs, racy) : placedIs(snapshot, entry.path),
     };
   });
+}
+
+function placedIs(snapshot: Directory, path: string): string {
+  const placed = snapshot.lstat(path);
+  return placed === undefined ? '' : identityOf(placed);
+}
+
+/** A pinned file is its own source; a racy one is named by device and inode, and not believed. */
+function pinnedIs(sourceIs: string, racy: boolean): string {
+  return racy ? `${sourceIs.split(':', 2).join(':')}:` : sourceIs;
 }
 
 /** Gives the snapshot the first name that is free: a damaged live one may hold `<id>`. */

@@ -15,8 +15,8 @@ import type { Subject } from './subject.ts';
 /** A check: reports to the ledger under its own name. */
 type Check = (subject: Subject, ledger: Ledger) => void;
 
-/** Each check by its name; `manifest` and a part of `sha256sums` have been made when the files were read. */
-export const CHECK_FUNCTIONS: Readonly<Record<Exclude<CheckName, 'manifest'>, Check>> = {
+/** Each check by its name; `manifest`, `pinned` and a part of `sha256sums` have been made when the files were read. */
+export const CHECK_FUNCTIONS: Readonly<Record<Exclude<CheckName, 'manifest' | 'pinned'>, Check>> = {
   root: checkRoot,
   files: checkFiles,
   digests: checkDigests,
@@ -48,12 +48,14 @@ function checkRoot({ manifest, name, expectRoot }: Subject, ledger: Ledger): voi
  * said of the mode only where the file is known to be a copy of ours: a hard link keeps its inode's. That group or
  * others may write is for `permissions` to say.
  */
-function checkFiles({ expected, scan, copied, hashes }: Subject, ledger: Ledger): void {
+function checkFiles({ expected, scan, copied, lost, hashes }: Subject, ledger: Ledger): void {
   if (expected === undefined) {
     ledger.skip('files');
     return;
   }
+  if (lost.size > 0) ledger.skip('files'); // of the others all is said that there is to say
   for (const [path, { size, mode }] of expected) {
+    if (lost.has(path)) continue;
     const stat = scan.entries.get(path);
     if (stat === undefined) {
       const why = whyClosed(path, scan.closed);
@@ -85,11 +87,12 @@ function checkFiles({ expected, scan, copied, hashes }: Subject, ledger: Ledger)
 }
 
 /** Every file that could be hashed has its digest. One of another size is reported as that, and is not hashed. */
-function checkDigests({ expected, hashes, scan }: Subject, ledger: Ledger): void {
+function checkDigests({ expected, hashes, scan, lost }: Subject, ledger: Ledger): void {
   if (expected === undefined) {
     ledger.skip('digests');
     return;
   }
+  if (lost.size > 0) ledger.skip('digests');
   for (const [path, hash] of hashes) {
     if (hash instanceof HoldfastError) {
       ledger.unknown('digests', path, `${hash.message}; its mode is ${octal(scan.entries.get(path)!.mode)}`); // it was listed

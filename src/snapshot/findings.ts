@@ -4,6 +4,7 @@
 export const CHECKS = [
   'manifest',
   'root',
+  'pinned',
   'files',
   'digests',
   'nothing-extra',

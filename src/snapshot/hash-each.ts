@@ -13,6 +13,8 @@ export interface HashTarget {
   /** below the directory */
   readonly path: string;
   readonly stat: BigIntStats;
+  /** another path to open it at, links followed: that of a pinned file's descriptor */
+  readonly openAt?: string | undefined;
 }
 
 /** Called as the work goes on. */
@@ -21,7 +23,7 @@ export type OnProgress = (progress: { readonly done: bigint; readonly total: big
 /** How many files are open at once: a soft limit of 1024 descriptors is common. */
 const BATCH_FILES = 256;
 
-const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const READ = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /** Hashes the files below `top`; a value for each path. @throws nothing for a file: its error is its value */
 export async function hashEach(
@@ -83,10 +85,10 @@ async function hashBatch(
   await hashBatch(top, targets.slice(middle), results, onChunk);
 }
 
-function openTarget(top: Directory, { path, stat }: HashTarget): number | HoldfastError {
+function openTarget(top: Directory, { path, stat, openAt }: HashTarget): number | HoldfastError {
   let fd: number;
   try {
-    fd = openSync(top.at(path), READ);
+    fd = openAt === undefined ? openSync(top.at(path), READ | constants.O_NOFOLLOW) : openSync(openAt, READ);
   } catch (error) {
     return systemError('open', top.show(path), error);
   }

@@ -28,6 +28,7 @@ export interface Subject {
   /** who may own files of it, beside root */
   readonly owner: bigint;
   readonly expectRoot: string | undefined;
+  /** a pinned file that can be reached is in it as the file that it leads to */
   readonly scan: Scan;
   readonly manifest: Manifest | undefined;
   /** SHA256SUMS as it is, and parsed */
@@ -36,6 +37,8 @@ export interface Subject {
   readonly expected: ReadonlyMap<string, Expected> | undefined;
   /** files known to be copies that we made, so that their modes are ours */
   readonly copied: ReadonlySet<string>;
+  /** pinned files of which nothing is known: see look-at-pins.ts */
+  readonly lost: ReadonlySet<string>;
   /** digests of the files that could be hashed, or why not */
   readonly hashes: ReadonlyMap<string, HashResult | HoldfastError>;
 }

@@ -2,12 +2,14 @@
  * Is a snapshot what its manifest says? A list of named checks, all of them made, every mismatch reported. Never
  * writes, never follows a symbolic link in the snapshot, never hangs on what was put there in a file's place.
  *
- * 1. Look at everything once (lstat). 2. Read the manifest and SHA256SUMS: `manifest`. 3. Hash the files that are
- * there, regular, and of their size. 4. Judge: all other checks, over what was read.
+ * 1. Look at everything once (lstat). 2. Read the manifest and SHA256SUMS: `manifest`. 3. Look through the pins, if it
+ * has any: `pinned`. 4. Hash the files that are there, regular, and of their size. 5. Judge: all other checks, over what
+ * was read.
  */
 import { lstatSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
+import { readBootId } from '../linux/boot-id.ts';
 import { Directory } from '../linux/directory.ts';
 import { tryLock } from '../linux/flock.ts';
 import type { Manifest } from '../manifest/manifest.ts';
@@ -24,7 +26,8 @@ import {
 } from './findings.ts';
 import { type HashTarget, hashEach, type OnProgress } from './hash-each.ts';
 import { isSnapshotName, LOCK_NAME, OUR_FILES } from './layout.ts';
-import { readRecord } from './record.ts';
+import { lookAtPins, type PinView } from './look-at-pins.ts';
+import { readRecord, type SnapshotRecord } from './record.ts';
 import { type Scan, scan } from './scan.ts';
 import { type Expected, expectedFiles, readManifest, readSums } from './subject.ts';
 
@@ -33,6 +36,8 @@ export interface SnapshotReport {
   /** absolute, links resolved */
   readonly path: string;
   readonly verdict: Verdict;
+  /** its files were pinned, and the process that held them has ended: a finding, but no damage */
+  readonly gone: boolean;
   /** from the manifest, where it is valid */
   readonly root: string | null;
   readonly version: string | null;
@@ -74,21 +79,37 @@ export async function verifySnapshot(path: string, options: VerifyOptions = {}):
     const manifest = readManifest(directory, scanned, ledger);
     const sums = readSums(directory, scanned, ledger);
     const expected = expectedFiles(manifest, sums);
-    const targets = hashable(expected, scanned);
+    const record = readRecordOrNone(directory);
+    const pins = lookAtPins(
+      {
+        directory,
+        scan: scanned,
+        paths: expected?.keys() ?? [],
+        record,
+        bootId: readBootId(),
+        isHeld: () => isHeldByAnother(directory),
+      },
+      ledger,
+    );
+    const seen = throughPins(scanned, pins);
+    const targets = hashable(expected, seen, pins);
     const hashes = await hashEach(directory, targets, options.onProgress ?? (() => undefined));
     const subject = {
       directory,
       name: basename(real),
       owner: ownerOf(real, directory),
       expectRoot: options.expectRoot,
-      scan: scanned,
+      scan: seen,
       manifest,
       sums,
       expected,
-      copied: copiesOf(directory, scanned),
+      copied: copiesOf(record, seen),
+      lost: pins.lost,
       hashes,
     };
-    for (const name of CHECKS) if (name !== 'manifest') CHECK_FUNCTIONS[name](subject, ledger);
+    for (const name of CHECKS) {
+      if (name !== 'manifest' && name !== 'pinned') CHECK_FUNCTIONS[name](subject, ledger);
+    }
     // wiped under our eyes by a launch that came before our lock: what is missing then is no finding
     if (directory.stat().nlink === 0n) throw noSnapshot(path, 'the snapshot was removed meanwhile:');
     return {
@@ -96,6 +117,7 @@ export async function verifySnapshot(path: string, options: VerifyOptions = {}):
       report: {
         path: real,
         verdict: ledger.verdict(),
+        gone: pins.gone,
         root: manifest?.root ?? null,
         version: manifest?.version ?? null,
         files: targets.length,
@@ -135,6 +157,28 @@ function keepFromWipe(directory: Directory): void {
   }
 }
 
+/**
+ * Somebody else's lock says that the snapshot is live. Asked only of one whose pins lead nowhere: no launch uses such a
+ * one again, so that nobody misses the moment in which our lock is exclusive.
+ */
+function isHeldByAnother(directory: Directory): boolean {
+  try {
+    const alone = tryLock(directory.fd, 'exclusive');
+    tryLock(directory.fd, 'shared');
+    return !alone;
+  } catch {
+    return false; // no locks here: see keepFromWipe
+  }
+}
+
+/** What there is, with each pinned file that can be reached as the file that it leads to. */
+function throughPins(scanned: Scan, { reached }: PinView): Scan {
+  if (reached.size === 0) return scanned;
+  const entries = new Map(scanned.entries);
+  for (const [path, { stat }] of reached) entries.set(path, stat);
+  return { ...scanned, entries };
+}
+
 /** Its name or a file of ours says so: a snapshot that lost its manifest is damaged, any other directory is none. */
 function looksLikeSnapshot(name: string, { entries, closed }: Scan): boolean {
   return isSnapshotName(name) || closed.has('.') || [...OUR_FILES].some(file => entries.has(file));
@@ -145,11 +189,15 @@ function noSnapshot(path: string, what: string): HoldfastError {
 }
 
 /** Those that may be hashed: one that is no file or has another size is a finding already. */
-function hashable(expected: ReadonlyMap<string, Expected> | undefined, { entries }: Scan): HashTarget[] {
+function hashable(
+  expected: ReadonlyMap<string, Expected> | undefined,
+  { entries }: Scan,
+  { reached }: PinView,
+): HashTarget[] {
   return [...(expected ?? [])].flatMap(([path, { size }]) => {
     const stat = entries.get(path);
     const asExpected = stat?.isFile() === true && (size === undefined || stat.size === BigInt(size));
-    return asExpected ? [{ path, stat }] : [];
+    return asExpected ? [{ path, stat, openAt: reached.get(path)?.openAt }] : [];
   });
 }
 
@@ -167,10 +215,10 @@ function ownerOf(real: string, directory: Directory): bigint {
 }
 
 /** By the record, as long as the file is the one that it speaks of. It only ever makes a check stricter. */
-function copiesOf(directory: Directory, { entries }: Scan): ReadonlySet<string> {
+function copiesOf(record: SnapshotRecord | undefined, { entries }: Scan): ReadonlySet<string> {
   const copies = new Set<string>();
-  for (const { path, placement, placedIs } of readRecordOrNone(directory)?.files ?? []) {
-    const stat = placement === 'hardlink' ? undefined : entries.get(path);
+  for (const { path, placement, placedIs } of record?.files ?? []) {
+    const stat = placement === 'hardlink' || placement === 'pin' ? undefined : entries.get(path);
     if (stat !== undefined && placedIs.startsWith(`${stat.dev}:${stat.ino}:`)) copies.add(path);
   }
   return copies;

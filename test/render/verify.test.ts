@@ -10,6 +10,7 @@ const ROOT = '0123456789abcdef'.repeat(4);
 const SNAPSHOT: SnapshotReport = {
   path: '/store/0123456789abcdef',
   verdict: 'ok',
+  gone: false,
   root: ROOT,
   version: 'v25.12',
   files: 34,
