@@ -44,6 +44,8 @@ export interface RunningProcess {
 export interface KnownManifest {
   readonly snapshot: string;
   readonly manifest: Manifest;
+  /** its pinned files: path in the snapshot by `<device>:<inode>` */
+  readonly pinned: ReadonlyMap<string, string>;
 }
 
 /** bcli's and recklessrpc's own children, found in PATH (bitcoin/chainparams.c: `cli`; plugins/recklessrpc.c). */

@@ -7,6 +7,7 @@
  */
 import type { LightningNode, Nodes } from '../lightning/nodes.ts';
 import { operatorProgramsOf } from '../lightning/operator-programs.ts';
+import { inodeKey } from '../linux/process-image.ts';
 import type { Process } from '../linux/processes.ts';
 import { directoriesWithManifest } from '../snapshot/above.ts';
 import { type Verdict, worst } from '../snapshot/findings.ts';
@@ -90,10 +91,12 @@ function inspectNode(
   const judged = new Map<number, RunningProcess>();
   // parents first: what an operator's plugin starts is the operator's
   for (const process of parentsFirst(node)) {
-    const image = images.get(process.pid);
-    if (image === undefined) continue; // ended meanwhile
+    const found = images.get(process.pid);
+    if (found === undefined) continue; // ended meanwhile
+    const manifests = mine === undefined ? known : [mine];
     const parent = judged.get(process.ppid);
-    judged.set(process.pid, judge(process, image, mine === undefined ? known : [mine], parent, operators));
+    const image = underItsPin(found, process, manifests);
+    judged.set(process.pid, judge(process, image, manifests, parent, operators));
   }
   return {
     pid: node.process.pid,
@@ -103,6 +106,16 @@ function inspectNode(
     snapshot: mine?.snapshot ?? null,
     processes: [...judged.values()].sort((a, b) => a.pid - b.pid),
   };
+}
+
+/** A pinned program was executed by its name in the snapshot; /proc/PID/exe has the one in the installation. */
+function underItsPin(image: Image, { exe }: Process, known: readonly KnownManifest[]): Image {
+  if (exe.kind !== 'file') return image;
+  for (const { snapshot, pinned } of known) {
+    const path = pinned.get(inodeKey(exe));
+    if (path !== undefined) return { ...image, program: `${snapshot}/${path}`, deleted: false };
+  }
+  return image;
 }
 
 function parentsFirst({ process, descendants }: LightningNode): Process[] {

@@ -58,8 +58,8 @@ export async function verify(options: VerifyOptions, world: World): Promise<Veri
     }
   }
   const snapshots = verified.map(({ report }) => report);
-  const known = verified.flatMap(({ report, manifest }) =>
-    manifest === undefined ? [] : [{ snapshot: report.path, manifest }],
+  const known = verified.flatMap(({ report, manifest, pinned }) =>
+    manifest === undefined ? [] : [{ snapshot: report.path, manifest, pinned }],
   );
   const running = found === undefined ? null : await inspectRunning(found, known);
   const verdict = worst([

@@ -55,6 +55,8 @@ export interface Verified {
   readonly report: SnapshotReport;
   /** undefined where it is not valid */
   readonly manifest: Manifest | undefined;
+  /** the pinned files that can be reached: path in the snapshot by `<device>:<inode>` */
+  readonly pinned: ReadonlyMap<string, string>;
 }
 
 /** Options of verifySnapshot. */
@@ -114,6 +116,7 @@ export async function verifySnapshot(path: string, options: VerifyOptions = {}):
     if (directory.stat().nlink === 0n) throw noSnapshot(path, 'the snapshot was removed meanwhile:');
     return {
       manifest,
+      pinned: new Map([...pins.reached].map(([path, { stat }]) => [`${stat.dev}:${stat.ino}`, path])),
       report: {
         path: real,
         verdict: ledger.verdict(),
