@@ -192,10 +192,8 @@ test('a file written in place is found by status and by verify', async () => {
   const installed = makeCInstallation(dir, 'v25.12');
   const node = await startPinned(installed, join(dir, 'lightning'));
   const words = [`--lightning-dir=${node.lightningDir}`];
-  expect(holdfast(['status', ...words])).toMatchObject({
-    status: 0,
-    stdout: expect.stringContaining('17 files by descriptors of the node'),
-  });
+  // not the exit status: a node of somebody else on this machine may not be looked into
+  expect(holdfast(['status', ...words]).stdout).toContain('17 files by descriptors of the node');
   const openingd = 'libexec/c-lightning/lightning_openingd';
   const bytes = readFileSync(join(installed.prefix, openingd));
   bytes[bytes.length - 1]! ^= 1;
@@ -218,10 +216,12 @@ test('what runs is found in the manifest, and one file proven, while no file has
   const node = await startPinned(installed, join(dir, 'lightning'));
   rmSync(installed.prefix, { recursive: true });
   const verify = holdfast(['verify', '--running', '--json', `--lightning-dir=${node.lightningDir}`]);
-  expect(verify.status).toBe(0);
-  const { processes } = JSON.parse(verify.stdout).running.nodes[0];
+  const { running, snapshots } = JSON.parse(verify.stdout);
+  expect(snapshots).toMatchObject([{ verdict: 'ok' }]);
+  const [{ processes }] = running.nodes;
   const snapshot = currentOf(node.lightningDir);
-  for (const { pid, program, entry } of processes) {
+  for (const { pid, program, origin, entry } of processes) {
+    expect(origin).toBe('manifest');
     expect(program).toBe(join(snapshot, entry.path));
     expect(entry.path.split('/').at(-1).slice(0, 15)).toBe(commOf(pid));
   }
