@@ -9,7 +9,7 @@
  *
  * The descriptors are O_PATH (open(2)): enough to execute and to open anew, and no hindrance to whoever writes.
  */
-import { closeSync, fstatSync, openSync, readSync, statSync, symlinkSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, statSync, symlinkSync } from 'node:fs';
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
 import { duplicate } from '../linux/process-state.ts';
@@ -36,6 +36,8 @@ export interface Pin {
   /** O_PATH, close-on-exec until the launch */
   readonly fd: number;
 }
+
+const { O_RDONLY, O_NONBLOCK } = constants;
 
 /** open(2); Node has no name for it. The same on every architecture that Node runs on. */
 const O_PATH = 0o10000000;
@@ -64,7 +66,7 @@ export class Pins {
 
   /**
    * Pins a file and makes its link.
-   * @returns undefined where it is one to be placed; else with `from` open for reading, to be hashed and closed
+   * @returns undefined where it is one to be placed
    * @throws HoldfastError `PLACEMENT` where there are too few descriptors, or the link does not lead to the file;
    *   `BAD_SOURCE` where the source is not the file that was listed; `SYSTEM`
    */
@@ -73,19 +75,18 @@ export class Pins {
     if (path === this.#program || mode !== '100755' || whyNeverLinked(stat, this.#owner) !== undefined)
       return undefined;
     const from = openSource(file);
-    let pinned = false;
+    let fd: number;
     try {
       if (!isElf(from, source)) return undefined;
-      const fd = this.#hold(from, source);
-      this.#held.push({ path, source, fd });
-      const link = `/proc/${this.#pinning.pid}/fd/${fd}`;
-      staging.attempt('make the symbolic link', path, at => symlinkSync(link, at));
-      this.#check(link, file);
-      pinned = true;
-      return { placement: 'pin', from };
+      fd = this.#hold(from, source);
     } finally {
-      if (!pinned) closeSync(from);
+      closeSync(from);
     }
+    this.#held.push({ path, source, fd });
+    const link = `/proc/${this.#pinning.pid}/fd/${fd}`;
+    staging.attempt('make the symbolic link', path, at => symlinkSync(link, at));
+    this.#check(link, file);
+    return { placement: 'pin', pin: fd };
   }
 
   /** Lets go of all: the snapshot is not to be. */
@@ -133,6 +134,15 @@ export class Pins {
       path: source,
       hint: 'is /proc the one of this PID namespace? Without --method=pin nothing needs that',
     });
+  }
+}
+
+/** Opens what a pin leads to, for reading. @throws HoldfastError `SYSTEM` */
+export function openPin(pin: number, source: string): number {
+  try {
+    return openSync(`/proc/self/fd/${pin}`, O_RDONLY | O_NONBLOCK);
+  } catch (error) {
+    throw systemError('open', source, error);
   }
 }
 

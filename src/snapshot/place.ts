@@ -20,11 +20,11 @@ export interface PlaceRequest {
 
 /**
  * A placed file; for a copy the two open descriptors, empty target and source, that the builder copies between; for a
- * pinned one (pin.ts) the source, to be hashed.
+ * pinned one (pin.ts) the descriptor that its link leads to.
  */
 export type Placed =
   | { readonly placement: 'hardlink' | 'reflink' }
-  | { readonly placement: 'pin'; from: number; readonly to?: undefined }
+  | { readonly placement: 'pin'; readonly pin: number }
   | { readonly placement: 'copy'; from: number; to: number };
 
 /** link(2): these mean that a hard link cannot be had here, not that something is wrong. */

@@ -3,8 +3,8 @@
  * it throws; whether that is one version is for the gate to say. Nobody but the wipe ever looks into a staging
  * directory, so a crash here leaves only what the next launch wipes.
  *
- * Order: (1) claim the directory and lock it, (2) make the directories, (3) hard-link or reflink what can be, copying
- * the rest in the pass that hashes it, (4) let the clock of ctimes tick, (5) hash what was linked. Linking comes
+ * Order: (1) claim the directory and lock it, (2) make the directories, (3) pin, hard-link or reflink what can be, copying
+ * the rest in the pass that hashes it, (4) let the clock of ctimes tick, (5) hash what was linked or pinned. Linking comes
  * before hashing because link(2) moves the ctime: with a tick between the two, a write after our reading shows.
  */
 import { type BigIntStats, closeSync, lstatSync } from 'node:fs';
@@ -14,7 +14,7 @@ import type { Directory } from '../linux/directory.ts';
 import { sleep } from '../linux/sleep.ts';
 import type { FileMode, ManifestFile } from '../manifest/manifest.ts';
 import { hashFiles } from './hash.ts';
-import type { Pins } from './pin.ts';
+import { openPin, type Pins } from './pin.ts';
 import { finishFile, type Placed, type PlaceRequest, placeFile } from './place.ts';
 import type { Method, Placement } from './placement.ts';
 import { directoryIdentityOf, identityOf, isRacy, TICK_NS } from './record.ts';
@@ -51,6 +51,9 @@ export interface Staged {
 
 /** How many files are open at once while they are copied, two descriptors each. */
 const COPY_BATCH = 32;
+
+/** How many pinned files are open at once while they are hashed. */
+const PIN_BATCH = 256;
 
 /** The mode that a file has in the manifest: executable when any execute bit is set. */
 export function fileMode(stat: BigIntStats): FileMode {
@@ -141,6 +144,8 @@ function makeDirectories(staging: Directory, files: readonly ListedFile[]): void
 interface LinkedFile {
   readonly file: PlaceRequest;
   readonly placement: Placement;
+  /** of a pinned file its descriptor */
+  readonly pin?: number;
   readonly stat: BigIntStats;
 }
 
@@ -159,8 +164,8 @@ async function placeAll(
       const file = { ...listed, mode: fileMode(listed.stat) };
       const placed =
         pins?.pin(staging, file) ?? placeFile(staging, file, method === 'pin' ? 'auto' : method, owner);
-      if (placed.placement === 'copy' || placed.placement === 'pin') batch.push({ file, ...placed });
-      else linked.push({ file, placement: placed.placement, stat: sourceAfter(file, placed) });
+      if (placed.placement === 'copy') batch.push({ file, ...placed });
+      else linked.push({ file, ...placed, stat: sourceAfter(file, placed) });
       if (batch.length < COPY_BATCH) continue;
       const full = batch;
       batch = [];
@@ -175,17 +180,15 @@ async function placeAll(
   return { linked, copied };
 }
 
-/** A file to be read: copied while it is hashed, or, where it is pinned, hashed alone. */
 interface OpenCopy {
   readonly file: PlaceRequest;
-  readonly placement: 'copy' | 'pin';
   readonly from: number;
-  readonly to?: number | undefined;
+  readonly to: number;
 }
 
-function closeCopy({ from, to }: OpenCopy): void {
-  closeSync(from);
-  if (to !== undefined) closeSync(to);
+function closeCopy(copy: OpenCopy): void {
+  closeSync(copy.from);
+  closeSync(copy.to);
 }
 
 async function copyBatch(staging: Directory, batch: readonly OpenCopy[]): Promise<StagedFile[]> {
@@ -194,15 +197,15 @@ async function copyBatch(staging: Directory, batch: readonly OpenCopy[]): Promis
     const results = await hashFiles(
       batch.map(({ file, from, to }) => ({
         fd: from,
-        ...(to === undefined ? {} : { copyTo: to }),
+        copyTo: to,
         path: file.source,
         size: Number(file.stat.size),
       })),
     );
-    return batch.map(({ file, placement, to }, index) => {
-      if (to !== undefined) finishFile(to, file, staging);
+    return batch.map(({ file, to }, index) => {
+      finishFile(to, file, staging);
       const result = results[index]!; // one result for each request
-      return stagedFile(file, placement, result, file.stat, readFrom);
+      return stagedFile(file, 'copy', result, file.stat, readFrom);
     });
   } finally {
     for (const copy of batch) closeCopy(copy);
@@ -211,13 +214,34 @@ async function copyBatch(staging: Directory, batch: readonly OpenCopy[]): Promis
 
 async function hashLinked(staging: Directory, linked: readonly LinkedFile[]): Promise<StagedFile[]> {
   if (linked.some(({ stat }) => isRacy(stat, nowNs()))) await sleep(Number(TICK_NS / 1_000_000n) + 1);
-  const readFrom = nowNs();
-  const results = await hashFiles(
-    linked.map(({ file, stat }) => ({ path: staging.at(file.path), size: Number(stat.size) })),
-  );
-  return linked.map(({ file, placement, stat }, index) =>
-    stagedFile(file, placement, results[index]!, stat, readFrom),
-  );
+  const hashed: StagedFile[] = [];
+  // a pinned file is opened for its hashing, which must not take all descriptors that there are
+  const most = linked.some(({ pin }) => pin !== undefined) ? PIN_BATCH : linked.length;
+  for (let at = 0; at < linked.length; at += most) {
+    hashed.push(...(await hashBatch(staging, linked.slice(at, at + most))));
+  }
+  return hashed;
+}
+
+async function hashBatch(staging: Directory, linked: readonly LinkedFile[]): Promise<StagedFile[]> {
+  const open: number[] = [];
+  try {
+    const readFrom = nowNs();
+    const results = await hashFiles(
+      linked.map(({ file, stat, pin }) => {
+        const size = Number(stat.size);
+        if (pin === undefined) return { path: staging.at(file.path), size };
+        const fd = openPin(pin, file.source);
+        open.push(fd);
+        return { path: file.source, fd, size };
+      }),
+    );
+    return linked.map(({ file, placement, stat }, index) =>
+      stagedFile(file, placement, results[index]!, stat, readFrom),
+    );
+  } finally {
+    for (const fd of open) closeSync(fd);
+  }
 }
 
 function stagedFile(
