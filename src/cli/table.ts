@@ -14,7 +14,10 @@ interface OptionSpec {
 export const OPTIONS = {
   json: { help: 'one JSON object on stdout, for machines' },
   'snapshot-dir': { value: 'DIR', help: 'the store, instead of <lightning-dir>/subdaemons' },
-  method: { value: METHODS.join('|'), help: 'force one placement; it fails where it cannot (default: auto)' },
+  method: {
+    value: METHODS.join('|'),
+    help: 'force one placement; it fails where it cannot (default: auto); pin: run only',
+  },
   'no-fallback': { help: 'fail where the store is noexec, instead of using another directory' },
   'no-gate': { help: 'skip the version checks (a mixed installation is then taken as it is)' },
   settle: { value: 'SECONDS', help: 'how long to wait for an upgrade to finish (default: 30)' },

@@ -47,7 +47,9 @@ export function holderOf(
   bootId: string,
 ): 'here' | 'ended' | 'closed' {
   const { pinnedBy } = record ?? {};
-  if (pinnedBy !== undefined && (pinnedBy.pid !== pid || record?.bootId !== bootId)) return 'ended';
+  if (pinnedBy !== undefined && pinnedBy.pid !== pid) return 'ended';
+  // '' where it cannot be read (ProcSubset=pid), by the node or by us: the start has to do then
+  if (pinnedBy !== undefined && isAnotherBoot(record?.bootId, bootId)) return 'ended';
   try {
     const stat = parseStat(readProcFile(`/proc/${pid}/stat`).toString('latin1'));
     // a zombie holds no descriptors, unless only its first thread has ended
@@ -56,6 +58,10 @@ export function holderOf(
   } catch (error) {
     return errnoOf(error) === 'EACCES' || errnoOf(error) === 'EPERM' ? 'closed' : 'ended';
   }
+}
+
+function isAnotherBoot(recorded: string | undefined, now: string): boolean {
+  return recorded !== '' && now !== '' && recorded !== now;
 }
 
 /** What a pin leads to. */

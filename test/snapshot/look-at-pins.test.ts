@@ -34,7 +34,13 @@ function pinnedSnapshot(...paths: string[]) {
 }
 
 /** Writes a record as a build does, with `pinnedBy`; every file at `pinned` is recorded as pinned. */
-function writeRecord(snapshot: string, pinned: readonly string[], startTicks: string, identity = '') {
+function writeRecord(
+  snapshot: string,
+  pinned: readonly string[],
+  startTicks: string,
+  identity = '',
+  bootId = readBootId(),
+) {
   const files = SOME_FILES.map(({ path }) => ({
     path,
     sha256: '',
@@ -45,7 +51,7 @@ function writeRecord(snapshot: string, pinned: readonly string[], startTicks: st
   }));
   const record = {
     format: 'holdfast-record/1',
-    bootId: readBootId(),
+    bootId,
     root: '0'.repeat(64),
     version: 'v25.12',
     lightningd: '/usr/bin/lightningd',
@@ -96,6 +102,14 @@ it('a process that got the number of one that has ended pins nothing', async () 
   writeRecord(snapshot, [HSMD], '1');
   expect(await findings(snapshot)).toEqual({ gone: true, found: [['.', 'pinned']] });
   writeRecord(snapshot, [HSMD], ownStart());
+  expect(await findings(snapshot)).toEqual({ gone: false, found: [] });
+});
+
+it('a snapshot that was pinned before the machine booted is gone; where the boot is not known, the process decides', async () => {
+  const { snapshot } = pinnedSnapshot(HSMD);
+  writeRecord(snapshot, [HSMD], ownStart(), '', 'another boot');
+  expect(await findings(snapshot)).toEqual({ gone: true, found: [['.', 'pinned']] });
+  writeRecord(snapshot, [HSMD], ownStart(), '', '');
   expect(await findings(snapshot)).toEqual({ gone: false, found: [] });
 });
 
