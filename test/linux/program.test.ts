@@ -60,8 +60,8 @@ describe('the script that an interpreter was given', () => {
     expect(await programNamed(inline.pid, 'word')).toMatchObject({ kind: 'interpreter' });
     const path = script(join(running.directory(), 'plugin.sh'), SLEEP.sh);
     const { pid } = await running.start('/bin/sh', [path]);
-    await programNamed(pid, path);
-    unlinkSync(path);
+    await until('the script to run', () => listProcesses().processes.some(one => one.ppid === pid));
+    unlinkSync(path); // not sooner: sh would not find it
     expect(await programNamed(pid, path)).toMatchObject({ kind: 'interpreter' });
   });
 
