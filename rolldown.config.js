@@ -21,10 +21,10 @@ const LAZY = new RegExp(
     'archive/.*',
     'render/.*',
     'cli/(export|guard|help|node-options|noexec-check|prove|root|status|verify)',
-    'commands/(archive-source|check-proof|compare-installed|export|guard|images|installed-now|judge-directory|lost-by-copy|noexec-\\w+|origin|pinning)',
+    'commands/(archive-source|check-proof|compare-installed|confine|confinement-list|export|guard|images|installed-now|judge-directory|lost-by-copy|noexec-\\w+|origin|pinning)',
     'commands/(place-of-node|prove|root|running|status|unpacked|verify)',
-    'lightning/(node-\\w+|nodes|operator-programs|pid-files)',
-    'linux/(cgroup|child-probe|free-space|mountinfo|proc-locks|program|record-lock|smallest-program|xattr)',
+    'lightning/(interpreters|node-\\w+|nodes|operator-programs|pid-files)',
+    'linux/(cgroup|child-probe|free-space|landlock|memory-file|mountinfo|proc-locks|program|record-lock|smallest-program|xattr)',
     'snapshot/(above|check\\w*|checks-\\w+|choose-fallback|disk-usage|escape-path|fallback|findings|hash-each|look-at-pins|pinned)',
     'snapshot/(probe-exec|safe-directory|scan|select|subject|try-placement|verify)',
   ]
@@ -36,7 +36,7 @@ const LAZY = new RegExp(
 const NODES = new RegExp(
   [
     'cli/(status|node-options)',
-    'commands/(installed-now|place-of-node|status)',
+    'commands/(confinement-list|installed-now|place-of-node|status)',
     'lightning/(node-\\w+|nodes|operator-programs|pid-files)',
     'linux/(cgroup|proc-locks|program|record-lock)',
     'render/(openmetrics|status)',

@@ -23,8 +23,9 @@ export function helpText(name: CommandName | undefined, version: string): string
     const spec = commandSpecs[name];
     command.usage(`${name} [options] ${spec.usage}`.trimEnd());
     for (const option of spec.options) {
-      const { value, help } = optionSpecs[option];
-      command.option(value === undefined ? `--${option}` : `--${option}=${value}`, help);
+      const { value, valueOptional, help } = optionSpecs[option];
+      const shown = value === undefined ? '' : valueOptional ? `[=${value}]` : `=${value}`;
+      command.option(`--${option}${shown}`, help);
     }
     for (const example of spec.examples) command.example(`  ${example}`);
   }
@@ -33,7 +34,10 @@ export function helpText(name: CommandName | undefined, version: string): string
     const [, ...rest] = sections.filter(section => !section.title?.startsWith('For more info')); // the first: name/version
     const own = rest.map(({ title, body }) => ({
       title,
-      body: body.replace(/^ +-h, --help.*\n?/m, '').replace(/ +$/gm, ''),
+      body: body
+        .replace(/^ +-h, --help.*\n?/m, '')
+        .replace(/ +(\(default: true\))?$/gm, '') // cac's guess of what --no-… means
+        .trimEnd(),
     }));
     const head = name === undefined ? INTRODUCTION : `holdfast ${name}: ${commandSpecs[name].summary}`;
     const tail = name === undefined ? [{ title: 'Exit status', body: EXIT_STATUS }] : [];

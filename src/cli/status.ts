@@ -23,7 +23,10 @@ export async function status({ options }: CommandRequest, surroundings: Surround
   );
   return {
     status: STATUS[report.verdict],
-    text: options.openmetrics === true ? renderOpenmetrics(report) : renderStatus(report),
+    text:
+      options.openmetrics === true
+        ? renderOpenmetrics(report)
+        : renderStatus(report, options.verbose === true),
     json: report,
   };
 }

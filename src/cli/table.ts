@@ -7,6 +7,10 @@ import { METHODS } from '../snapshot/placement.ts';
 interface OptionSpec {
   /** what stands behind the `=` in the help; a flag has none */
   readonly value?: string;
+  /** may it also stand without a value? */
+  readonly valueOptional?: true;
+  /** may it be given more than once? Its values are then joined by NULs, which no word can hold */
+  readonly repeatable?: true;
   readonly help: string;
 }
 
@@ -28,6 +32,16 @@ export const OPTIONS = {
   sha256: { value: 'HEX', help: 'with --from: refuse an archive with another SHA-256' },
   sums: { value: 'SHA256SUMS', help: 'with --from: refuse an archive that this file does not vouch for' },
   'expect-root': { value: 'HEX', help: 'refuse any other root' },
+  confine: {
+    value: 'best-effort',
+    valueOptional: true,
+    help: 'let lightningd execute nothing but the snapshot and what its configuration names (Landlock)',
+  },
+  'allow-exec': {
+    value: 'PATH',
+    repeatable: true,
+    help: 'with --confine: allow this program or directory too',
+  },
   'lightning-dir': { value: 'DIR', help: "the node's directory (default: ~/.lightning)" },
   network: { value: 'NAME', help: 'the network (default: bitcoin)' },
   conf: { value: 'FILE', help: "lightningd's configuration file" },
@@ -73,7 +87,7 @@ export const COMMANDS = {
   run: {
     usage: '[--] [LIGHTNINGD [ARG…]]',
     summary: 'take a snapshot of the installation, then become its lightningd',
-    options: [...TAKE, ...EVERYWHERE],
+    options: [...TAKE, 'confine', 'allow-exec', ...EVERYWHERE],
     operands: 'lightningd',
     examples: [
       'holdfast run lightningd --network=bitcoin',

@@ -111,15 +111,16 @@ function readOption(
     throw usage(`${command} has no option ${quote(word)}`, hints);
   }
   const option = name as OptionName; // it stands in the table's list
-  const { value: placeholder } = optionSpecs[option];
-  if (placeholder === undefined) {
-    if (value !== undefined) throw usage(`--${name} takes no value`);
-    options[option] = true;
-    return;
+  const { value: placeholder, valueOptional, repeatable } = optionSpecs[option];
+  const before = options[option];
+  if (placeholder === undefined && value !== undefined) throw usage(`--${name} takes no value`);
+  if (placeholder !== undefined && !value && !(valueOptional && value === undefined)) {
+    throw usage(`--${name} needs a value: --${name}=${placeholder}`);
   }
-  if (value === undefined || value === '') throw usage(`--${name} needs a value: --${name}=${placeholder}`);
-  if (options[option] !== undefined && options[option] !== value) throw usage(`--${name} is given twice`);
-  options[option] = value;
+  const given = value ?? true;
+  if (before === undefined) options[option] = given;
+  else if (repeatable) options[option] = `${before}\0${given}`;
+  else if (before !== given) throw usage(`--${name} is given twice`);
 }
 
 function checkCount(command: CommandName, operands: readonly Buffer[]): void {

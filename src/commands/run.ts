@@ -5,15 +5,21 @@ import type { Inherited } from '../launch/inherited.ts';
 import { launch } from '../launch/launch.ts';
 import { absoluteLightningDirArgs } from '../lightning/options.ts';
 import { readUsers } from '../linux/passwd.ts';
+import type { ConfineOptions } from './confine.ts';
 import { findTarget, type PrepareOptions, prepare, refuseMissingConf } from './prepare.ts';
 import type { World } from './world.ts';
+
+/** What the operator asked of a launch. */
+export interface RunOptions extends PrepareOptions {
+  readonly confine: ConfineOptions | undefined;
+}
 
 /**
  * Runs lightningd from a snapshot: same PID, argv[0] its absolute path in there. Where it would only answer
  * (`--version` and the like), the installed one is executed as it is, and nothing is made.
  * @throws HoldfastError `NOT_FOUND`, `NOT_EXECUTABLE`, or why holdfast itself failed
  */
-export async function run(options: PrepareOptions, world: World, inherited: Inherited): Promise<never> {
+export async function run(options: RunOptions, world: World, inherited: Inherited): Promise<never> {
   const target = findTarget(options, world);
   // a --conf file that is not there: lightningd will say so, and a snapshot would go to the wrong lightning-dir
   const { answersOnly, missingConf } = target.options;
@@ -26,19 +32,25 @@ export async function run(options: PrepareOptions, world: World, inherited: Inhe
   }
   refuseMissingConf(target.options); // an archive has no lightningd yet that could say so
   warnOfForeignDirectory(target.options.lightningDir, world);
+  const confine =
+    options.confine && (await import('./confine.ts')).confinerFor(options.confine, target.options, world);
   const pinning =
     options.method === 'pin'
       ? await (await import('./pinning.ts')).pinningFor(target, options, inherited)
       : undefined;
   const { taken, store } = await prepare(target, options, world, pinning);
-  const file = `${store}/${taken.id}/${taken.record.program}`;
+  const snapshot = `${store}/${taken.id}`;
+  const file = `${snapshot}/${taken.record.program}`;
+  const confinement = confine?.(taken, snapshot);
+  const pins = taken.pins?.map(({ fd }) => fd) ?? [];
   world.detail(`executing ${quote(file)} (${taken.record.version}, root ${taken.record.root})`);
   return launch({
     file,
     argv: [Buffer.from(file), ...absoluteLightningDirArgs(options.args, world.cwd)],
     inherited,
     liveLock: taken.directory.fd,
-    keepOpen: taken.pins?.map(({ fd }) => fd),
+    keepOpen: confinement === undefined ? pins : [...pins, confinement.list],
+    atLast: confinement?.enforce,
   });
 }
 

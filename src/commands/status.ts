@@ -10,6 +10,7 @@ import { heldBytes } from '../snapshot/disk-usage.ts';
 import { type Verdict, worst } from '../snapshot/findings.ts';
 import { CURRENT_NAME, isSnapshotName, STORE_NAME } from '../snapshot/layout.ts';
 import type { SnapshotRecord } from '../snapshot/record.ts';
+import { type Allowed, readList } from './confinement-list.ts';
 import { type InstalledNow, installedNow, type PlacedNow, placedNow, recordOf } from './installed-now.ts';
 import { originOf } from './place-of-node.ts';
 import type { World } from './world.ts';
@@ -48,6 +49,8 @@ export interface NodeStatus {
   readonly pinned: PlacedNow['pinned'];
   /** subdaemons of it that run from another place than its snapshot */
   readonly elsewhere: readonly { readonly pid: number; readonly program: string }[];
+  /** with `--confine`: what it may execute; null: it is not confined by holdfast, or has re-executed itself since */
+  readonly confined: readonly Allowed[] | null;
   /** configured plugins and subdaemons that run from where they are */
   readonly outside: readonly string[];
 }
@@ -160,6 +163,7 @@ async function statusOf(
     ...(origin.snapshot === undefined || record === undefined
       ? { overwritten: [], pinned: null }
       : await placedNow(origin.snapshot, record, process.pid)),
+    confined: readList(process.pid) ?? null,
     elsewhere: subdaemonsElsewhere(node, origin.snapshot, record),
     outside:
       outside === undefined ? [] : [...outside.files.keys(), ...outside.directories.keys()].filter(isThere),

@@ -41,6 +41,8 @@ export interface Launch {
   readonly liveLock?: number | undefined;
   /** other descriptors that it is to have */
   readonly keepOpen?: readonly number[] | undefined;
+  /** the last thing to do in this process; what it throws is said as the exec's failure is */
+  readonly atLast?: (() => void) | undefined;
 }
 
 /** The live lock's descriptor stays clear of 0 to 2 and of LISTEN_FDS, which count from 3 (sd_listen_fds(3)). */
@@ -58,13 +60,14 @@ export function makeChildrenPossible({ blockedSignals }: Inherited): void {
  * Becomes the program. Returns only by throwing, with standard error still usable.
  * @throws HoldfastError `NOT_FOUND` (127) or `NOT_EXECUTABLE` (126), as a shell would say; `SYSTEM`
  */
-export function launch({ file, argv, inherited, liveLock, keepOpen = [] }: Launch): never {
+export function launch({ file, argv, inherited, liveLock, keepOpen = [], atLast }: Launch): never {
   try {
     if (liveLock !== undefined) duplicate(liveLock, LEAST_LOCK_DESCRIPTOR);
     for (const fd of keepOpen) setCloseOnExec(fd, false);
     restoreDescriptors(inherited);
     restoreSignals(inherited);
     if (inherited.nofileSoft !== undefined) setSoftDescriptorLimit(inherited.nofileSoft);
+    atLast?.();
   } catch (error) {
     throw systemError('prepare the start of', file, error);
   }

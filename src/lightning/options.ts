@@ -30,6 +30,8 @@ export interface LightningOptions {
   readonly pluginDirs: readonly string[];
   /** `subdaemon=NAME:PATH`, the last of each name; a relative path is meant from the subdaemons' directory */
   readonly subdaemons: readonly { readonly name: string; readonly path: string }[];
+  /** the program by which bcli asks bitcoind: a name in PATH, or a path, absolute */
+  readonly bitcoinCli: string;
   /** `--version`, `--help`, `--list-features-only`, `--test-daemons-only`: lightningd answers and ends */
   readonly answersOnly: boolean;
 }
@@ -137,6 +139,9 @@ function finish(state: State, files: readonly ByteString[], missingConf: ByteStr
       name: decodeForDisplay(name),
       path: decodeForDisplay(path),
     })),
+    bitcoinCli: state.bitcoinCli.includes('/')
+      ? fromThere(state.bitcoinCli)
+      : decodeForDisplay(state.bitcoinCli),
     answersOnly: state.answersOnly,
   } satisfies LightningOptions;
 }

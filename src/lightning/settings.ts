@@ -38,6 +38,7 @@ export interface State {
   pluginDirs: ByteString[];
   disabled: Set<ByteString>;
   subdaemons: Map<ByteString, ByteString>;
+  bitcoinCli: ByteString;
 }
 
 const NETWORK_ALIASES = new Map([
@@ -57,6 +58,7 @@ const WITH_VALUE = new Set([
   'plugin-dir',
   'disable-plugin',
   'subdaemon',
+  'bitcoin-cli',
 ]);
 const FLAGS = new Set(['daemon', 'clear-plugins']);
 const ANSWERS = new Set(['version', 'help', 'list-features-only', 'test-daemons-only']);
@@ -80,6 +82,7 @@ export function settle(settings: readonly Setting[], cwd: ByteString, context: L
     pluginDirs: [],
     disabled: new Set(),
     subdaemons: new Map(),
+    bitcoinCli: 'bitcoin-cli',
   };
   for (const setting of settings) apply(state, setting, cwd);
   return state;
@@ -123,6 +126,9 @@ function apply(state: State, { name, value: untrimmed, source, at }: Setting, cw
       break;
     case 'disable-plugin':
       state.disabled.add(value);
+      break;
+    case 'bitcoin-cli': // bcli's own option (bcli.c)
+      state.bitcoinCli = value;
       break;
     case 'subdaemon': {
       const colon = value.indexOf(':');

@@ -17,6 +17,9 @@ import {
 import { systemError } from '../errors.ts';
 import { type LockKind, tryLock } from './flock.ts';
 
+/** open(2); Node has no name for it. The same on every architecture that Node runs on. */
+export const O_PATH = 0o10000000;
+
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /** An open directory. Node opens with O_CLOEXEC: nothing of this reaches a program that we start. */

@@ -48,12 +48,24 @@ export class SyscallError extends Error {
 
 /** Calls a function that answers -1 on failure; EINTR is tried again. @throws SyscallError */
 export function call(prototype: string, ...args: unknown[]): number {
-  const func = libc(prototype);
+  return attempt(nameOf(prototype), libc(prototype), args);
+}
+
+/**
+ * Makes a system call that libc has no function for (syscall(2)).
+ * @param parameters those of the call, in koffi's syntax: `int fd, unsigned int flags`
+ * @throws SyscallError with this name
+ */
+export function systemCall(name: string, number: number, parameters: string, ...args: unknown[]): number {
+  return attempt(name, libc(`long syscall(long number, ${parameters})`), [number, ...args]);
+}
+
+function attempt(name: string, func: CFunction, args: readonly unknown[]): number {
   for (;;) {
     const result = func(...args);
     if (result !== -1) return result;
     const errno = loadKoffi().errno();
-    if (errno !== EINTR) throw new SyscallError(nameOf(prototype), errno);
+    if (errno !== EINTR) throw new SyscallError(name, errno);
   }
 }
 

@@ -6,8 +6,8 @@ import { quote } from '../errors.ts';
 const FEW = 5;
 
 /** One paragraph a node, then the installation and the store. @returns text that ends with a newline */
-export function renderStatus(report: StatusReport): string {
-  const lines = report.nodes.flatMap(node => [...renderNode(node), '']);
+export function renderStatus(report: StatusReport, verbose: boolean): string {
+  const lines = report.nodes.flatMap(node => [...renderNode(node, verbose), '']);
   if (report.nodes.length === 0 && report.unknowns.length === 0) lines.push('no node runs', '');
   for (const { pid, reason } of report.unknowns)
     lines.push(`not known: ${pid === null ? '' : `PID ${pid}: `}${reason}`);
@@ -26,7 +26,7 @@ export function renderStatus(report: StatusReport): string {
   return `${lines.join('\n')}\n`;
 }
 
-function renderNode(node: NodeStatus): string[] {
+function renderNode(node: NodeStatus, verbose: boolean): string[] {
   const { pid, user, network, version, since, snapshot, root, program } = node;
   const lines = [
     `node       PID ${pid}, ${user}, ${network ?? 'network not known'}, ${version ?? 'version not known'}, since ${since ?? 'not known'}`,
@@ -37,6 +37,10 @@ function renderNode(node: NodeStatus): string[] {
   if (root !== null) lines.push(`  root     ${root}`);
   lines.push(`  restart  ${restart(node)}`);
   if (node.pinned !== null) lines.push(`  pinned   ${pinned(node.pinned)}`);
+  if (node.confined !== null) {
+    const paths = node.confined.map(({ path }) => path);
+    lines.push(`  confined may execute ${list(paths, verbose ? paths.length : FEW)}`);
+  }
   if (node.changed.length > 0) lines.push(`  differs  ${list(node.changed)}`);
   if (node.overwritten.length > 0) lines.push(`  OVERWRITTEN IN PLACE: ${list(node.overwritten)}`);
   for (const { pid: child, program: path } of node.elsewhere)
@@ -60,9 +64,9 @@ function pinned({ files, gone, unknown }: NonNullable<NodeStatus['pinned']>): st
   ].join(', ');
 }
 
-function list(paths: readonly string[]): string {
-  const rest = paths.length - FEW;
-  return `${paths.slice(0, FEW).map(quote).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+function list(paths: readonly string[], most = FEW): string {
+  const rest = paths.length - most;
+  return `${paths.slice(0, most).map(quote).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
 function count(n: number, word: string): string {

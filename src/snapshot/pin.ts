@@ -11,7 +11,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync, statSync, symlinkSync } from 'node:fs';
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
-import type { Directory } from '../linux/directory.ts';
+import { type Directory, O_PATH } from '../linux/directory.ts';
 import { duplicate } from '../linux/process-state.ts';
 import { openSource, type Placed, type PlaceRequest, whyNeverLinked } from './place.ts';
 
@@ -38,9 +38,6 @@ export interface Pin {
 }
 
 const { O_RDONLY, O_NONBLOCK } = constants;
-
-/** open(2); Node has no name for it. The same on every architecture that Node runs on. */
-const O_PATH = 0o10000000;
 
 /** Descriptors that are left to lightningd below its soft limit: it has sockets, pipes and databases of its own. */
 const LEFT_TO_LIGHTNINGD = 256n;

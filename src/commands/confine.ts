@@ -1,0 +1,165 @@
+/**
+ * `run --confine`: lightningd and all that descends from it may execute the snapshot, and what its configuration names;
+ * the kernel refuses all else (linux/landlock.ts).
+ */
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path/posix';
+import { errnoOf, HoldfastError, quote } from '../errors.ts';
+import { findInPath, interpretersOf } from '../lightning/interpreters.ts';
+import type { LightningOptions } from '../lightning/options.ts';
+import { ExecutionRules, landlockVersion } from '../linux/landlock.ts';
+import type { Taken } from '../snapshot/request.ts';
+import { type Allowed, writeList } from './confinement-list.ts';
+import type { World } from './world.ts';
+
+/** What the operator asked for. */
+export interface ConfineOptions {
+  /** without Landlock: `true` fails, `best-effort` warns */
+  readonly mode: true | 'best-effort';
+  /** `--allow-exec`; absolute */
+  readonly allowExec: readonly string[];
+}
+
+/** Rules that are ready, and the descriptor of their list, close-on-exec. */
+export interface Confinement {
+  readonly list: number;
+  /** see ExecutionRules.enforce */
+  readonly enforce: () => void;
+}
+
+/** glibc's, where PATH is not set (locate.ts). */
+const DEFAULT_PATH = '/bin:/usr/bin';
+
+/** Makes the rules for a snapshot that was taken. @throws HoldfastError `SYSTEM` */
+export type Confiner = (taken: Pick<Taken, 'directory' | 'record' | 'pins'>, snapshot: string) => Confinement;
+
+/**
+ * Asks whether this kernel can confine, before anything is made.
+ * @returns undefined where it cannot and `best-effort` was asked for, with a warning
+ * @throws HoldfastError `UNSUPPORTED`; `USAGE` for an --allow-exec that is not there
+ */
+export function confinerFor(
+  options: ConfineOptions,
+  lightning: LightningOptions,
+  world: World,
+): Confiner | undefined {
+  for (const path of options.allowExec) {
+    if (statOf(path) !== undefined) continue;
+    throw new HoldfastError('USAGE', `--allow-exec=${path}: there is no such file or directory`, { path });
+  }
+  const refusal = whyNoLandlock();
+  if (refusal === undefined) {
+    return (taken, snapshot) => confine(taken, snapshot, outsiders(options, lightning, world), world);
+  }
+  if (options.mode === 'best-effort') {
+    world.warn(`${refusal}: lightningd is not confined`);
+    return undefined;
+  }
+  throw new HoldfastError('UNSUPPORTED', `cannot confine lightningd: ${refusal}`, {
+    hint: [
+      'Linux 5.13 or newer has Landlock, where lsm= of the kernel command line does not leave it out',
+      'to go on without where it is not to be had: --confine=best-effort',
+    ],
+  });
+}
+
+function whyNoLandlock(): string | undefined {
+  try {
+    landlockVersion();
+    return undefined;
+  } catch (error) {
+    const errno = errnoOf(error);
+    return errno === 'EOPNOTSUPP'
+      ? 'Landlock is not enabled in this kernel (EOPNOTSUPP)'
+      : `this kernel has no Landlock, or a filter hides it (${errno})`;
+  }
+}
+
+/** The snapshot as a whole, what is allowed beside it, and the interpreters of all these. */
+function confine(
+  { directory, record, pins = [] }: Parameters<Confiner>[0],
+  snapshot: string,
+  beside: readonly Allowed[],
+  world: World,
+): Confinement {
+  const searchPath = searchPathOf(world);
+  const programs = [
+    ...record.files.map(({ path }) => join(snapshot, path)),
+    ...beside.flatMap(({ path }) => programsAt(path)),
+  ];
+  const interpreters = programs
+    .filter(isExecutable)
+    .flatMap(program =>
+      interpretersOf(program, searchPath).map(path => ({ path, why: `interpreter of ${program}` })),
+    )
+    .filter(({ path }) => statOf(path) !== undefined); // else: its script does not start anyway
+  const others = new Map([...beside, ...interpreters].reverse().map(one => [one.path, one])); // the first reason counts
+  const rules = new ExecutionRules();
+  rules.allow(directory.fd);
+  for (const { fd } of pins) rules.allow(fd);
+  for (const path of others.keys()) rules.allow(path);
+  const allowed = [{ path: snapshot, why: 'the snapshot' }, ...others.values()];
+  for (const { path, why } of allowed) world.detail(`may be executed: ${quote(path)} (${why})`);
+  return { list: writeList(allowed), enforce: () => rules.enforce() };
+}
+
+/** What may be executed beside the snapshot; what is named and is not there is said in a warning. */
+function outsiders(options: ConfineOptions, lightning: LightningOptions, world: World): Allowed[] {
+  const wanted = [
+    ...configured(lightning, searchPathOf(world)),
+    ...options.allowExec.map(path => ({ path, why: '--allow-exec' })),
+  ];
+  return wanted.filter(({ path, why }) => {
+    if (statOf(path) !== undefined) return true;
+    world.warn(`${quote(path)} (${why}) is not there, and may not be executed if it comes later`);
+    return false;
+  });
+}
+
+function searchPathOf({ environment }: World): string {
+  return environment.PATH ?? DEFAULT_PATH;
+}
+
+/** What lightningd itself executes outside of its installation (plugin.c, subd.c), and bcli (bcli.c). */
+function configured(options: LightningOptions, searchPath: string): Allowed[] {
+  const { lightningDir, plugins, pluginDirs, subdaemons, bitcoinCli } = options;
+  const own = join(lightningDir, 'plugins');
+  const cli = bitcoinCli.includes('/') ? bitcoinCli : findInPath(bitcoinCli, searchPath);
+  return [
+    ...plugins.map(path => ({ path, why: 'plugin=' })),
+    ...pluginDirs.map(path => ({ path, why: 'plugin-dir=' })),
+    ...(statOf(own) === undefined ? [] : [{ path: own, why: "the lightning-dir's plugins" }]),
+    // a relative one is meant from the subdaemons' directory, which is in the snapshot
+    ...subdaemons.filter(({ path }) => path.startsWith('/')).map(({ path }) => ({ path, why: 'subdaemon=' })),
+    ...(cli === undefined ? [] : [{ path: cli, why: 'bcli' }]),
+  ];
+}
+
+/** The programs that a rule for this path lets start: itself, or those in it and one level below (plugin.c). */
+function programsAt(path: string): string[] {
+  if (statOf(path)?.isDirectory() !== true) return [path];
+  return namesIn(path).flatMap(name => {
+    const entry = join(path, name);
+    return statOf(entry)?.isDirectory() === true ? namesIn(entry).map(below => join(entry, below)) : [entry];
+  });
+}
+
+function isExecutable(path: string): boolean {
+  return ((statOf(path)?.mode ?? 0) & 0o111) !== 0;
+}
+
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return []; // closed to us: what is in there may be executed, but for its interpreters we cannot speak
+  }
+}
+
+function statOf(path: string) {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined; // not to be reached: EACCES, ELOOP
+  }
+}
