@@ -118,6 +118,7 @@ describe('the configuration files', () => {
       plugins: ['/usr/local/libexec/rebalance.py', '/var/lib/lightningd/signet/backup/backup.py'],
       pluginDirs: ['/srv/plugins'],
       subdaemons: [{ name: 'hsmd', path: '/usr/local/bin/remote_hsmd' }],
+      bitcoinCli: 'bitcoin-cli',
       answersOnly: false,
     });
   });
@@ -290,4 +291,13 @@ it('whatever is on the command line and in the files, there are options or a Hol
       }
     }),
   );
+});
+
+it.for([
+  ['bitcoin-cli', 'bitcoin-cli'],
+  ['/opt/bitcoin/bin/bitcoin-cli', '/opt/bitcoin/bin/bitcoin-cli'],
+  ['../bitcoin-cli', '/home/user/.lightning/bitcoin/../bitcoin-cli'],
+] as const)('bcli asks through --bitcoin-cli=%s, looked for where lightningd works', ([value, expected]) => {
+  const args = [Buffer.from(`--bitcoin-cli=${value}`)];
+  expect(readLightningOptions(args, { cwd: '/', home: '/home/user' }).bitcoinCli).toBe(expected);
 });
