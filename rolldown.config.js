@@ -9,7 +9,7 @@ const ANEW = new RegExp(
     'lightning/(contents|installation|compiled-paths|elf-image|versions|upgrade-traces)',
     'commands/(gate|inspect)',
     'manifest/\\w+',
-    'linux/(openssl|brief-program|reflink)',
+    'linux/(openssl|brief-program|spawn|reflink)',
   ]
     .map(path => `src/${path}\\.ts$`)
     .join('|'),
@@ -21,10 +21,11 @@ const LAZY = new RegExp(
     'archive/.*',
     'render/.*',
     'cli/(export|guard|help|node-options|noexec-check|prove|root|status|verify)',
-    'commands/(archive-source|check-proof|compare-installed|confine|confinement-list|export|guard|images|installed-now|judge-directory|lost-by-copy|noexec-\\w+|origin|pinning)',
+    'commands/(archive-source|check-proof|compare-installed|confine|confinement-list|export|guard|images|installed-now|judge-directory|lost-by-copy|noexec-\\w+|on-upgrade|origin|pinning|upgrade-watch)',
     'commands/(place-of-node|prove|root|running|status|unpacked|verify)',
     'lightning/(interpreters|node-\\w+|nodes|operator-programs|pid-files)',
-    'linux/(cgroup|child-probe|free-space|landlock|memory-file|mountinfo|proc-locks|program|record-lock|smallest-program|xattr)',
+    'linux/(cgroup|child-probe|free-space|landlock|memory-file|mountinfo|notify-socket|proc-locks|program|record-lock|smallest-program|xattr)',
+    'launch/again',
     'snapshot/(above|check\\w*|checks-\\w+|choose-fallback|disk-usage|escape-path|fallback|findings|hash-each|look-at-pins|pinned)',
     'snapshot/(probe-exec|safe-directory|scan|select|subject|try-placement|verify)',
   ]

@@ -28,6 +28,7 @@ async function main(): Promise<void> {
     json = command !== 'run' && inherited.words.some(word => word.equals(Buffer.from('--json')));
     const outcome = await perform(readWords(inherited.words, inherited.invokedAs), inherited);
     write(STDOUT, json ? `${JSON.stringify(outcome.json)}\n` : outcome.text);
+    if (outcome.signal !== undefined) process.kill(process.pid, outcome.signal);
     process.exit(outcome.status);
   } catch (error) {
     process.exit(fail(command, json, error));

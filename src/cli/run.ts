@@ -1,35 +1,21 @@
 /** The command line of `run`. */
-import type { ConfineOptions } from '../commands/confine.ts';
 import { run as runCommand } from '../commands/run.ts';
-import { HoldfastError } from '../errors.ts';
+import { signalNumber } from '../linux/process-state.ts';
 import type { Outcome } from './outcome.ts';
+import { readConfine, readOnUpgrade } from './run-options.ts';
 import type { Surroundings } from './surroundings.ts';
-import { absolute, type CommandRequest, prepareOptions } from './take-options.ts';
-import type { GivenOptions } from './words.ts';
+import { type CommandRequest, prepareOptions } from './take-options.ts';
 
-/** Becomes lightningd. @throws HoldfastError */
-export function run(request: CommandRequest, surroundings: Surroundings): Promise<Outcome> {
+/** Becomes lightningd, or its parent: then the outcome is what became of it. @throws HoldfastError */
+export async function run(request: CommandRequest, surroundings: Surroundings): Promise<Outcome> {
   const options = {
     ...prepareOptions(request, surroundings),
     confine: readConfine(request.options, surroundings.cwd),
+    onUpgrade: readOnUpgrade(request),
   };
-  return runCommand(options, surroundings, surroundings.inherited);
-}
-
-/** `--confine` and `--allow-exec`. @throws HoldfastError `USAGE` */
-function readConfine(
-  { confine, 'allow-exec': allowExec }: GivenOptions,
-  cwd: string,
-): ConfineOptions | undefined {
-  if (confine === undefined) {
-    if (allowExec === undefined) return undefined;
-    throw new HoldfastError('USAGE', '--allow-exec says what --confine is to allow', {
-      hint: 'holdfast run --confine --allow-exec=PATH lightningd …',
-    });
-  }
-  if (confine !== true && confine !== 'best-effort') {
-    throw new HoldfastError('USAGE', `--confine=${confine} is not --confine or --confine=best-effort`);
-  }
-  const paths = typeof allowExec === 'string' ? allowExec.split('\0') : [];
-  return { mode: confine, allowExec: paths.map(path => absolute(path, cwd) ?? path) };
+  const { ended, asked } = await runCommand(options, surroundings, surroundings.inherited);
+  const nothing = { text: '', json: undefined };
+  if ('status' in ended) return { ...nothing, status: ended.status };
+  const status = 128 + signalNumber[ended.signal];
+  return asked ? { ...nothing, status, signal: ended.signal } : { ...nothing, status };
 }

@@ -4,6 +4,9 @@
  */
 import { METHODS } from '../snapshot/placement.ts';
 
+/** What `run --on-upgrade` may do. */
+export const ON_UPGRADE = ['restart', 'notify'] as const;
+
 interface OptionSpec {
   /** what stands behind the `=` in the help; a flag has none */
   readonly value?: string;
@@ -41,6 +44,15 @@ export const OPTIONS = {
     value: 'PATH',
     repeatable: true,
     help: 'with --confine: allow this program or directory too',
+  },
+  'on-upgrade': {
+    value: ON_UPGRADE.join('|'),
+    help: 'stay as the parent; when another version is installed completely, restart lightningd, or say so',
+  },
+  'restart-window': { value: 'HH:MM-HH:MM', help: 'with --on-upgrade=restart: only at this time of day' },
+  'restart-if': {
+    value: 'COMMAND',
+    help: 'with --on-upgrade=restart: only if this shell command ends with status 0',
   },
   'lightning-dir': { value: 'DIR', help: "the node's directory (default: ~/.lightning)" },
   network: { value: 'NAME', help: 'the network (default: bitcoin)' },
@@ -87,7 +99,7 @@ export const COMMANDS = {
   run: {
     usage: '[--] [LIGHTNINGD [ARG…]]',
     summary: 'take a snapshot of the installation, then become its lightningd',
-    options: [...TAKE, 'confine', 'allow-exec', ...EVERYWHERE],
+    options: [...TAKE, 'confine', 'allow-exec', 'on-upgrade', 'restart-window', 'restart-if', ...EVERYWHERE],
     operands: 'lightningd',
     examples: [
       'holdfast run lightningd --network=bitcoin',

@@ -1,4 +1,4 @@
-/** `holdfast run`: takes the snapshot and becomes its lightningd. Returns only by throwing. */
+/** `holdfast run`: takes the snapshot and becomes its lightningd, or with --on-upgrade the parent of one. */
 import { statSync } from 'node:fs';
 import { quote } from '../errors.ts';
 import type { Inherited } from '../launch/inherited.ts';
@@ -6,20 +6,23 @@ import { launch } from '../launch/launch.ts';
 import { absoluteLightningDirArgs } from '../lightning/options.ts';
 import { readUsers } from '../linux/passwd.ts';
 import type { ConfineOptions } from './confine.ts';
+import type { OnUpgradeOptions, RunEnd } from './on-upgrade.ts';
 import { findTarget, type PrepareOptions, prepare, refuseMissingConf } from './prepare.ts';
 import type { World } from './world.ts';
 
 /** What the operator asked of a launch. */
 export interface RunOptions extends PrepareOptions {
   readonly confine: ConfineOptions | undefined;
+  readonly onUpgrade: OnUpgradeOptions | undefined;
 }
 
 /**
  * Runs lightningd from a snapshot: same PID, argv[0] its absolute path in there. Where it would only answer
  * (`--version` and the like), the installed one is executed as it is, and nothing is made.
+ * @returns with --on-upgrade how lightningd ended; else never
  * @throws HoldfastError `NOT_FOUND`, `NOT_EXECUTABLE`, or why holdfast itself failed
  */
-export async function run(options: RunOptions, world: World, inherited: Inherited): Promise<never> {
+export async function run(options: RunOptions, world: World, inherited: Inherited): Promise<RunEnd> {
   const target = findTarget(options, world);
   // a --conf file that is not there: lightningd will say so, and a snapshot would go to the wrong lightning-dir
   const { answersOnly, missingConf } = target.options;
@@ -31,6 +34,11 @@ export async function run(options: RunOptions, world: World, inherited: Inherite
     });
   }
   refuseMissingConf(target.options); // an archive has no lightningd yet that could say so
+  if (options.onUpgrade !== undefined) {
+    const { refuseWhatLeaves, runUntilItEnds } = await import('./on-upgrade.ts');
+    refuseWhatLeaves(target.options, inherited);
+    return runUntilItEnds(options.onUpgrade, target.lightningd, target.options, world, inherited);
+  }
   warnOfForeignDirectory(target.options.lightningDir, world);
   const confine =
     options.confine && (await import('./confine.ts')).confinerFor(options.confine, target.options, world);

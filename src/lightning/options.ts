@@ -23,6 +23,8 @@ export interface LightningOptions {
   readonly missingConf: string | undefined;
   /** absolute */
   readonly pidFile: string;
+  /** `rpc-file=`, as it is written: relative to the directory that the node works in */
+  readonly rpcFile: string | undefined;
   readonly daemon: boolean;
   /** `plugin=` and `important-plugin=` as far as no `clear-plugins` or `disable-plugin` undoes them; absolute */
   readonly plugins: readonly string[];
@@ -132,6 +134,7 @@ function finish(state: State, files: readonly ByteString[], missingConf: ByteStr
       state.pidFile === undefined
         ? joinPath(lightningDir, `lightningd-${state.network}.pid`)
         : fromThere(state.pidFile),
+    rpcFile: state.rpcFile === undefined ? undefined : decodeForDisplay(state.rpcFile),
     daemon: state.daemon,
     plugins: state.plugins.filter(isEnabled).map(fromThere),
     pluginDirs: state.pluginDirs.map(fromThere),

@@ -32,6 +32,7 @@ export interface State {
   lightningDirAt: ConfigLine | undefined;
   network: string;
   pidFile: ByteString | undefined;
+  rpcFile: ByteString | undefined;
   daemon: boolean;
   answersOnly: boolean;
   plugins: ByteString[];
@@ -53,6 +54,7 @@ const WITH_VALUE = new Set([
   'lightning-dir',
   'network',
   'pid-file',
+  'rpc-file',
   'plugin',
   'important-plugin',
   'plugin-dir',
@@ -76,6 +78,7 @@ export function settle(settings: readonly Setting[], cwd: ByteString, context: L
     lightningDirAt: undefined,
     network: 'bitcoin',
     pidFile: undefined,
+    rpcFile: undefined,
     daemon: false,
     answersOnly: false,
     plugins: [],
@@ -116,6 +119,9 @@ function apply(state: State, { name, value: untrimmed, source, at }: Setting, cw
       break;
     case 'pid-file':
       state.pidFile = value;
+      break;
+    case 'rpc-file':
+      state.rpcFile = value;
       break;
     case 'plugin':
     case 'important-plugin':

@@ -6,9 +6,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { systemError } from '../errors.ts';
 import { runBriefly } from './brief-program.ts';
-
-/** open(2): see pin.ts */
-const O_PATH = 0o10000000;
+import { O_PATH } from './directory.ts';
 
 /**
  * A child executes our own program, Node, through `/proc/<pid>/fd/N`; it takes 4 ms to say its version (measured).

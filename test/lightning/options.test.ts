@@ -118,6 +118,7 @@ describe('the configuration files', () => {
       plugins: ['/usr/local/libexec/rebalance.py', '/var/lib/lightningd/signet/backup/backup.py'],
       pluginDirs: ['/srv/plugins'],
       subdaemons: [{ name: 'hsmd', path: '/usr/local/bin/remote_hsmd' }],
+      rpcFile: undefined,
       bitcoinCli: 'bitcoin-cli',
       answersOnly: false,
     });

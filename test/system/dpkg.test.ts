@@ -1,18 +1,11 @@
 /** Upgrades by the real dpkg, in a scratch root, under a running node and under launches. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
+import { makeRoot, noDpkg } from '../helpers/dpkg.ts';
 import { HOLDFAST, holdfast, snapshotJson } from '../helpers/holdfast.ts';
-import {
-  listFiles,
-  makeCInstallation,
-  makePair,
-  noCompiler,
-  start,
-  startNode,
-  tempDir,
-} from '../helpers/stand-in.ts';
+import { listFiles, makePair, noCompiler, start, startNode, tempDir } from '../helpers/stand-in.ts';
 import { noStrace } from '../helpers/strace.ts';
 
 const all = process.env.HOLDFAST_FAULTS === 'all';
@@ -21,53 +14,6 @@ beforeEach(ctx => {
   const reason = noCompiler() ?? noDpkg();
   if (reason !== undefined) ctx.skip(reason);
 });
-
-function noDpkg(): string | undefined {
-  if (process.geteuid?.() !== 0) return 'dpkg needs root';
-  return spawnSync('dpkg-deb', ['--version']).error === undefined ? undefined : 'dpkg is not installed';
-}
-
-/** A scratch root with a dpkg database of its own, and packages of both versions. */
-function makeRoot(postinst?: string) {
-  const dir = tempDir();
-  const root = join(dir, 'root');
-  mkdirSync(join(root, 'var/lib/dpkg/updates'), { recursive: true });
-  mkdirSync(join(root, 'var/lib/dpkg/info'));
-  for (const name of ['status', 'available']) writeFileSync(join(root, 'var/lib/dpkg', name), '');
-  const deb = (version: string) => {
-    const tree = join(dir, version);
-    makeCInstallation(tree, version);
-    mkdirSync(join(tree, 'DEBIAN'));
-    const control = `Package: lightningd\nVersion: ${version.slice(1)}\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nDescription: stand-in\n`;
-    writeFileSync(join(tree, 'DEBIAN/control'), control);
-    if (postinst !== undefined) writeFileSync(join(tree, 'DEBIAN/postinst'), postinst, { mode: 0o755 });
-    const file = join(dir, `${version}.deb`);
-    const built = spawnSync('dpkg-deb', ['-Znone', '--root-owner-group', '-b', tree, file], {
-      encoding: 'utf8',
-    });
-    if (built.status !== 0) throw new Error(built.stderr);
-    return file;
-  };
-  const dpkg = (file: string) => [
-    `--root=${root}`,
-    '--force-script-chrootless',
-    '--force-unsafe-io',
-    '-i',
-    file,
-  ];
-  const install = (file: string) => {
-    const { status, stderr } = spawnSync('dpkg', dpkg(file), { encoding: 'utf8' });
-    if (status !== 0) throw new Error(stderr);
-  };
-  return {
-    dir,
-    old: deb('v25.12'),
-    young: deb('v26.03'),
-    dpkg,
-    install,
-    lightningd: join(root, 'usr/bin/lightningd'),
-  };
-}
 
 /** What every program of a tree that answers says of its version. */
 function versionsIn(top: string): string[] {

@@ -1,0 +1,53 @@
+/** The real dpkg, on a scratch root with a database of its own. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeCInstallation, tempDir } from './stand-in.ts';
+
+/** Why the real dpkg cannot be used here; undefined when it can. */
+export function noDpkg(): string | undefined {
+  if (process.geteuid?.() !== 0) return 'dpkg needs root';
+  return spawnSync('dpkg-deb', ['--version']).error === undefined ? undefined : 'dpkg is not installed';
+}
+
+/** A scratch root with a dpkg database of its own, and packages of both versions. */
+export function makeRoot(postinst?: string) {
+  const dir = tempDir();
+  const root = join(dir, 'root');
+  mkdirSync(join(root, 'var/lib/dpkg/updates'), { recursive: true });
+  mkdirSync(join(root, 'var/lib/dpkg/info'));
+  for (const name of ['status', 'available']) writeFileSync(join(root, 'var/lib/dpkg', name), '');
+  const deb = (version: string) => {
+    const tree = join(dir, version);
+    makeCInstallation(tree, version);
+    mkdirSync(join(tree, 'DEBIAN'));
+    const control = `Package: lightningd\nVersion: ${version.slice(1)}\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nDescription: stand-in\n`;
+    writeFileSync(join(tree, 'DEBIAN/control'), control);
+    if (postinst !== undefined) writeFileSync(join(tree, 'DEBIAN/postinst'), postinst, { mode: 0o755 });
+    const file = join(dir, `${version}.deb`);
+    const built = spawnSync('dpkg-deb', ['-Znone', '--root-owner-group', '-b', tree, file], {
+      encoding: 'utf8',
+    });
+    if (built.status !== 0) throw new Error(built.stderr);
+    return file;
+  };
+  const dpkg = (file: string) => [
+    `--root=${root}`,
+    '--force-script-chrootless',
+    '--force-unsafe-io',
+    '-i',
+    file,
+  ];
+  const install = (file: string) => {
+    const { status, stderr } = spawnSync('dpkg', dpkg(file), { encoding: 'utf8' });
+    if (status !== 0) throw new Error(stderr);
+  };
+  return {
+    dir,
+    old: deb('v25.12'),
+    young: deb('v26.03'),
+    dpkg,
+    install,
+    lightningd: join(root, 'usr/bin/lightningd'),
+  };
+}

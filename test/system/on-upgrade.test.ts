@@ -1,0 +1,382 @@
+/** `run --on-upgrade`, from outside: real upgrades under a node whose parent restarts it, or says so. */
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { makeRoot, noDpkg } from '../helpers/dpkg.ts';
+import { HOLDFAST, holdfast } from '../helpers/holdfast.ts';
+import { script, until, works } from '../helpers/running.ts';
+import {
+  ageDirectories,
+  childrenOf,
+  makeCInstallation,
+  makePair,
+  type Node,
+  noCompiler,
+  nodeAt,
+  start,
+  startNode,
+  tempDir,
+  upgrade,
+} from '../helpers/stand-in.ts';
+
+beforeEach(ctx => {
+  const reason = noCompiler();
+  if (reason !== undefined) ctx.skip(reason);
+});
+
+/** A node of v25.12 with a parent, v26.03 beside it, and a lightning-cli that no upgrade replaces. */
+async function makeWorld(
+  options: readonly string[] = ['--on-upgrade=restart'],
+  args: readonly string[] = [],
+) {
+  const dir = tempDir();
+  const { installed, next } = makePair(dir);
+  const cli = join(dir, 'lightning-cli');
+  copyFileSync(installed.cli, cli);
+  const node = await startNode({ ...installed, cli }, join(dir, 'lightning'), {
+    command: [HOLDFAST, 'run', '--verbose', ...options, installed.lightningd],
+    args,
+  });
+  return { dir, installed, next, node };
+}
+
+const lightningdOf = (node: Node) => Number(node.cli('pid').stdout.slice('ok '.length));
+const versionOf = (node: Node) => {
+  const { status, stdout } = node.cli('getinfo');
+  return status === 0 ? JSON.parse(stdout).version : undefined;
+};
+const count = (text: string, part: string) => text.split(part).length - 1;
+
+/** Every process whose command line names this directory. */
+function processesIn(dir: string): string[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .flatMap(pid => {
+      try {
+        const line = readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ');
+        return line.includes(dir) ? [line] : [];
+      } catch {
+        return []; // it has ended
+      }
+    });
+}
+
+describe('under the real dpkg', () => {
+  test('an upgrade leads to one restart under the same PID, the same upgrade again to none', async ctx => {
+    const reason = noDpkg();
+    if (reason !== undefined) ctx.skip(reason);
+    const world = makeRoot();
+    world.install(world.old);
+    const cli = join(world.dir, 'lightning-cli');
+    copyFileSync(join(world.dir, 'v25.12/usr/bin/lightning-cli'), cli);
+    const standIn = { ...makePair(join(world.dir, 'pair')).installed, cli, lightningd: world.lightningd };
+    const node = await startNode(standIn, join(world.dir, 'lightning'), {
+      command: [HOLDFAST, 'run', '--verbose', '--on-upgrade=restart', world.lightningd],
+    });
+    const before = lightningdOf(node);
+    world.install(world.young);
+    await until('the node to be v26.03', () => versionOf(node) === 'v26.03');
+    expect(lightningdOf(node)).not.toBe(before);
+    expect(childrenOf(node.pid)).toEqual([lightningdOf(node)]);
+
+    const looks = count(node.output(), 'holdfast: looked: ');
+    world.install(world.young);
+    await until('the next look', () => count(node.output(), 'holdfast: looked: ') > looks);
+    expect(count(node.output(), ': restarting')).toBe(1);
+    expect(count(node.output(), 'Server started')).toBe(2);
+    expect(node.output()).not.toContain('BROKEN');
+    process.kill(node.pid, 'SIGTERM');
+    expect(await node.ended).toBe(143);
+  });
+});
+
+test('ten upgrades in a row under load of spawns: each is one restart, and no version is mixed', async () => {
+  const { dir, installed, next, node } = await makeWorld();
+  cpSync(installed.prefix, join(dir, 'keep'), { recursive: true });
+  let spawns = 0;
+  for (let round = 1; round <= 10; round++) {
+    const [from, version] = round % 2 ? [next.prefix, 'v26.03'] : [join(dir, 'keep'), 'v25.12'];
+    upgrade('rename', from, installed.prefix);
+    await until(`round ${round}`, () => {
+      const { status, stdout } = node.cli('open');
+      if (status === 0) spawns++;
+      return versionOf(node) === version && stdout;
+    });
+  }
+  expect(node.output()).not.toContain('BROKEN');
+  expect(count(node.output(), ': restarting')).toBe(10);
+  expect(count(node.output(), 'Server started')).toBe(11);
+  console.log(`ten upgrades: ${spawns} channels opened meanwhile, 0 mixed`);
+});
+
+describe('a node that ends by itself is the end of its parent, with its status', () => {
+  test('killed by SIGKILL: 137, and no restart', async () => {
+    const { node } = await makeWorld();
+    process.kill(lightningdOf(node), 'SIGKILL');
+    expect(await node.ended).toBe(137);
+    expect(count(node.output(), 'Server started')).toBe(1);
+  });
+
+  test('stopped by lightning-cli: 0', async () => {
+    const { node } = await makeWorld();
+    node.cli('stop');
+    expect(await node.ended).toBe(0);
+  });
+
+  test('it does not start: its status, and no line more than without a parent', () => {
+    const { prefix, lightningd, libexec } = makeCInstallation(tempDir(), 'v25.12');
+    rmSync(join(libexec, 'lightning_hsmd'));
+    ageDirectories(prefix);
+    const dir = tempDir();
+    const words = (...options: string[]) => [
+      'run',
+      '--no-gate',
+      ...options,
+      lightningd,
+      `--lightning-dir=${dir}/l`,
+    ];
+    const plain = holdfast(words());
+    expect(plain.status).not.toBe(0);
+    expect(holdfast(words('--on-upgrade=restart'))).toEqual(plain);
+    const missing = ['run', '--on-upgrade=restart', '/nowhere/lightningd'];
+    expect(holdfast(missing).status).toBe(127);
+  });
+
+  test('the new version does not come up: that is said, and its status is ours', async () => {
+    const { installed, next, node } = await makeWorld();
+    // it says its version when it is asked, so the gate passes; as a subdaemon it says nothing
+    writeFileSync(
+      join(next.libexec, 'lightning_gossipd'),
+      `#!/bin/sh\n[ "$1" = --version ] && echo v26.03\n`,
+    );
+    chmodSync(join(next.libexec, 'lightning_gossipd'), 0o755);
+    upgrade('rename', next.prefix, installed.prefix);
+    expect(await node.ended).toBe(1);
+    expect(node.output()).toContain(
+      'holdfast: lightningd ended with status 1, after the upgrade from v25.12',
+    );
+    expect(count(node.output(), ': restarting')).toBe(1);
+  });
+});
+
+describe('SIGTERM ends everything', () => {
+  /** Ends it, and looks for what is left. */
+  async function expectEnd(node: Node, dir: string): Promise<void> {
+    process.kill(node.pid, 'SIGTERM');
+    expect(await node.ended).toBe(143);
+    await until('all of it to end', () => processesIn(dir).length === 0);
+  }
+
+  test('while the node runs', async () => {
+    const { dir, node } = await makeWorld();
+    await expectEnd(node, dir);
+  });
+
+  test('while an upgrade is waited for', async () => {
+    const { dir, installed, node } = await makeWorld();
+    writeFileSync(`${installed.lightningd}.dpkg-new`, 'half an upgrade');
+    writeFileSync(join(installed.libexec, 'lightning_hsmd.dpkg-new'), '');
+    await until('the look', () => processesIn(dir).some(line => / snapshot /.test(line)));
+    await expectEnd(node, dir);
+  });
+
+  test('while the restart window is waited for', async () => {
+    const hour = (new Date().getHours() + 2) % 24;
+    const pad = (n: number) => String(n).padStart(2, '0');
+    const window = `--restart-window=${pad(hour)}:00-${pad(hour)}:30`;
+    const { dir, installed, next, node } = await makeWorld(['--on-upgrade=restart', window]);
+    upgrade('rename', next.prefix, installed.prefix);
+    await until('the line', () => node.output().includes(': waiting for the restart window'));
+    expect(versionOf(node)).toBe('v25.12');
+    await expectEnd(node, dir);
+  });
+
+  test('while --restart-if thinks', async () => {
+    const { dir, installed, next, node } = await makeWorld([
+      '--on-upgrade=restart',
+      '--restart-if=echo asked; sleep 600',
+    ]);
+    upgrade('rename', next.prefix, installed.prefix);
+    await until('the question', () => node.output().includes('asked\n'));
+    await expectEnd(node, dir);
+  });
+
+  test('while lightningd stops', async () => {
+    const plugins = tempDir();
+    // a plugin that does not see the end of its stdin: the stop waits for it
+    const plugin = script(join(plugins, 'stubborn'), '#!/bin/sh\necho $$ >"$0.pid"\nexec sleep 600\n');
+    const { dir, installed, next, node } = await makeWorld(undefined, [`--plugin=${plugin}`]);
+    const pid = Number(
+      await until('the plugin', () => existsSync(`${plugin}.pid`) && readFileSync(`${plugin}.pid`, 'utf8')),
+    );
+    upgrade('rename', next.prefix, installed.prefix);
+    await until('the stop', () => processesIn(dir).some(line => line.includes('lightning-cli')));
+    await expectEnd(node, dir);
+    process.kill(pid, 'SIGKILL'); // lightningd's own, and with or without us it outlives a SIGTERM
+  });
+
+  test('while the new version is started', async () => {
+    const dir = tempDir();
+    const again = join(dir, 'usr/libexec/c-lightning/lightning_hsmd.dpkg-new');
+    const { installed, next } = makePair(dir);
+    const node = await startNode(installed, join(dir, 'lightning'), {
+      // once it is asked, the next upgrade begins, and the start waits for that
+      command: [
+        HOLDFAST,
+        'run',
+        '--verbose',
+        '--on-upgrade=restart',
+        `--restart-if=: >${again}`,
+        installed.lightningd,
+      ],
+    });
+    upgrade('rename', next.prefix, installed.prefix);
+    await until('the start to wait', () => /\n.*: restarting\n(.*\n)*.*waiting up to/.test(node.output()));
+    await expectEnd(node, dir);
+  });
+});
+
+test('SIGHUP is passed on', async () => {
+  const { node } = await makeWorld();
+  process.kill(node.pid, 'SIGHUP');
+  expect(await node.ended).toBe(129); // the stand-in does not handle it, and dies
+});
+
+test('what nohup ignores does not end the parent either', async () => {
+  const dir = tempDir();
+  const { installed } = makePair(dir);
+  const node = await startNode(installed, join(dir, 'lightning'), {
+    command: ['nohup', HOLDFAST, 'run', '--on-upgrade=restart', installed.lightningd],
+  });
+  process.kill(node.pid, 'SIGHUP');
+  process.kill(lightningdOf(node), 'SIGHUP');
+  expect(versionOf(node)).toBe('v25.12');
+});
+
+test('a veto holds the restart back until the next change asks again', async () => {
+  const dir = tempDir();
+  const facts = '$HOLDFAST_RUNNING_VERSION to $HOLDFAST_INSTALLED_VERSION';
+  const { installed, next } = makePair(dir);
+  const cli = join(dir, 'lightning-cli');
+  copyFileSync(installed.cli, cli);
+  const node = await startNode({ ...installed, cli }, join(dir, 'lightning'), {
+    command: [
+      HOLDFAST,
+      'run',
+      '--on-upgrade=restart',
+      `--restart-if=echo "${facts}"; test -e ${dir}/yes`,
+      installed.lightningd,
+    ],
+  });
+  upgrade('rename', next.prefix, installed.prefix);
+  await until('the veto', () => node.output().includes('--restart-if says no (status 1)'));
+  expect(node.output()).toContain('v25.12 to v26.03\n');
+  expect(versionOf(node)).toBe('v25.12');
+  writeFileSync(join(dir, 'yes'), '');
+  upgrade('rename', next.prefix, installed.prefix, ['bin/lightning-cli']);
+  await until('the restart', () => versionOf(node) === 'v26.03');
+});
+
+test('notify only says it, once, and to the service manager', async ctx => {
+  if (!works('python3', '-c', '0')) ctx.skip('no python3 here, to be a service manager');
+  const dir = tempDir();
+  const { installed, next } = makePair(dir);
+  const socket = join(dir, 'notify');
+  const listen = `import socket\ns = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\ns.bind('${socket}')\nwhile True: print(s.recv(4096).decode(), flush=True)`;
+  const manager = start('python3', ['-c', listen]);
+  await until('the manager', () => existsSync(socket));
+  const node = await startNode(installed, join(dir, 'lightning'), {
+    command: [HOLDFAST, 'run', '--verbose', '--on-upgrade=notify', installed.lightningd],
+    env: { ...process.env, NOTIFY_SOCKET: socket },
+  });
+  upgrade('rename', next.prefix, installed.prefix);
+  await until('the message', () => manager.output().includes('a restart is due'));
+  const looks = count(node.output(), 'holdfast: looked: ');
+  upgrade('rename', next.prefix, installed.prefix, ['bin/reckless']);
+  await until('the next look', () => count(node.output(), 'holdfast: looked: ') > looks);
+  expect(count(node.output(), ': a restart is due')).toBe(1);
+  expect(manager.output()).toMatch(
+    /^STATUS=v26\.03 \([0-9a-f]{16}\) is installed, v25\.12 \([0-9a-f]{16}\) runs: a restart is due\n$/,
+  );
+  expect(count(node.output(), 'Server started')).toBe(1);
+  const status = holdfast(['status', `--lightning-dir=${node.lightningDir}`]);
+  expect(status.stdout).toContain('restart  PENDING: installed is v26.03, not v25.12');
+});
+
+test('a link that is switched to another installation is an upgrade too', async () => {
+  const dir = tempDir();
+  const [old, young] = ['v25.12', 'v26.03'].map(version => makeCInstallation(join(dir, version), version));
+  const link = join(dir, 'current');
+  const switchTo = (version: string) => spawnSync('ln', ['-sfn', version, link]);
+  switchTo('v25.12');
+  const node = await startNode(old!, join(dir, 'lightning'), {
+    command: [HOLDFAST, 'run', '--on-upgrade=restart', join(link, 'usr/bin/lightningd')],
+  });
+  switchTo('v26.03');
+  const after = nodeAt(young!, node.lightningDir, [], node);
+  await until('the restart', () => versionOf(after) === 'v26.03');
+});
+
+test('while nothing happens, no thread of the parent wakes up', async () => {
+  const { node } = await makeWorld();
+  const switches = () =>
+    readdirSync(`/proc/${node.pid}/task`).map(task => {
+      const status = readFileSync(`/proc/${node.pid}/task/${task}/status`, 'latin1');
+      return [task, ...(status.match(/ctxt_switches:\s+\d+/g) ?? [])].join(' ');
+    });
+  let before = switches();
+  // it may still be busy with its start: quiet is two looks, a second apart, that agree
+  await until('the parent to be quiet', () => {
+    spawnSync('sleep', ['1']);
+    const now = switches();
+    const isQuiet = now.join() === before.join();
+    before = now;
+    return isQuiet;
+  });
+  spawnSync('sleep', ['3']);
+  expect(switches()).toEqual(before);
+});
+
+test.for([
+  [['--on-upgrade=reboot'], '--on-upgrade=reboot is none of restart, notify'],
+  [['--restart-window=03:00-05:00'], '--restart-window and --restart-if go with --on-upgrade=restart'],
+  [
+    ['--on-upgrade=notify', '--restart-if=true'],
+    '--restart-window and --restart-if go with --on-upgrade=restart',
+  ],
+  [['--on-upgrade=restart', '--restart-window=3-5'], '--restart-window=3-5 is no time of day: 03:00-05:00'],
+  [['--on-upgrade=restart', '--method=pin'], '--method=pin and --on-upgrade exclude each other'],
+  [['--on-upgrade=restart', '--from=x.tar'], '--from and --on-upgrade exclude each other'],
+] as const)('%j is a usage error', ([words, message]) => {
+  const { status, stderr } = holdfast(['run', ...words, '--', '--network=regtest']);
+  expect({ status, stderr }).toEqual({ status: 125, stderr: expect.stringContaining(message) });
+});
+
+test('a daemon is refused before anything is made', () => {
+  const dir = tempDir();
+  const { lightningd } = makeCInstallation(dir, 'v25.12');
+  mkdirSync(join(dir, 'l'));
+  const { status, stderr } = holdfast([
+    'run',
+    '--on-upgrade=restart',
+    lightningd,
+    `--lightning-dir=${dir}/l`,
+    '--daemon',
+  ]);
+  expect({ status, stderr }).toMatchObject({
+    status: 125,
+    stderr: expect.stringContaining('daemon exclude each other'),
+  });
+  expect(readdirSync(join(dir, 'l'))).toEqual([]);
+});
