@@ -15,6 +15,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { HOLDFAST, holdfast, ORDINARY_USER } from '../helpers/holdfast.ts';
 import { script, until, works } from '../helpers/running.ts';
 import {
+  endAfterTest,
   makeCInstallation,
   noCompiler,
   type StandIn,
@@ -197,10 +198,8 @@ test('a daemon stays confined', async () => {
     { env },
   );
   expect({ status, stderr }).toMatchObject({ status: 0 });
+  endAfterTest(Number(readFileSync(join(lightningDir, 'lightningd-bitcoin.pid'), 'utf8')));
   expect(await tried(plugin)).toEqual(['/bin/sh EACCES']);
-  const pid = Number(readFileSync(join(lightningDir, 'lightningd-bitcoin.pid'), 'utf8'));
-  process.kill(pid, 'SIGTERM');
-  await until('the daemon to end', () => !existsSync(`/proc/${pid}/exe`));
 });
 
 test('an ordinary user gets no_new_privs with it, and root does not', async ctx => {

@@ -1,16 +1,18 @@
 /**
  * Faults on purpose: every system call of a launch fails in every plausible way, and a launch is killed at every
  * call. Whatever happens ends in a snapshot that is what its manifest says, or in an error that names the path; and
- * then a normal launch works, the sources are as they were, and a live snapshot was not touched.
+ * then a normal launch works, and the sources, the node's own files and a live snapshot are as they were.
  *
  * The normal test run takes a sample; `npm run test:faults` (HOLDFAST_FAULTS=all) tries them all and prints the figures.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { Directory } from '../../src/linux/directory.ts';
 import { HOLDFAST, snapshotJson } from '../helpers/holdfast.ts';
+import { writeSnapshot } from '../helpers/snapshots.ts';
 import { listFiles, makeCInstallation, noCompiler, type StandIn, tempDir } from '../helpers/stand-in.ts';
 import { callsOn, inject, noStrace, type Traced, type TracedCall } from '../helpers/strace.ts';
 
@@ -46,61 +48,97 @@ beforeEach(ctx => {
   if (reason !== undefined) ctx.skip(reason);
 });
 
+/** The launches that are made to fail. A `run` ends as its lightningd does, which finds no place for its PID file. */
+const LAUNCHES = {
+  snapshot: ['snapshot', '--method=auto'],
+  'snapshot by copy': ['snapshot', '--method=copy'],
+  run: ['run', '--method=auto'],
+  'run of a proven snapshot': ['run', '--method=auto'],
+} as const;
+
+type Launch = keyof typeof LAUNCHES;
+
+const LIGHTNINGD_FAILED = 1;
+
 interface World {
   readonly installed: StandIn;
   readonly lightningDir: string;
   readonly command: readonly string[];
+  /** every file that is none of the launch's business: the sources, the node's own, a snapshot that is live */
+  readonly others: () => string;
 }
 
-function makeWorld(method: string): World {
+/** An installation, a lightning-dir with a node's files in it, and a live snapshot of before, held by this process. */
+function makeWorld(launch: Launch): World {
   const dir = tempDir();
   const installed = makeCInstallation(dir, 'v25.12', { plugins: 1 });
   const lightningDir = join(dir, 'lightning');
-  const words = [`--method=${method}`, '--settle=0', installed.lightningd, `--lightning-dir=${lightningDir}`];
-  return { installed, lightningDir, command: [HOLDFAST, 'snapshot', ...words] };
+  const store = join(lightningDir, 'subdaemons');
+  mkdirSync(store, { recursive: true, mode: 0o755 });
+  writeFileSync(join(lightningDir, 'hsm_secret'), 'a secret', { mode: 0o400 });
+  const live = writeSnapshot(store).path;
+  const held = Directory.open(live);
+  held.tryLock('shared');
+  onTestFinished(() => held.close());
+  const words = [
+    ...LAUNCHES[launch],
+    '--settle=0',
+    installed.lightningd,
+    `--lightning-dir=${lightningDir}`,
+    '--pid-file=/nowhere/at/all',
+  ];
+  if (launch === 'run of a proven snapshot') snapshotJson(words.slice(1));
+  const others = () => [installed.prefix, live, join(lightningDir, 'hsm_secret')].map(digestOf).join();
+  return { installed, lightningDir, command: [HOLDFAST, ...words], others };
 }
 
-/** The sources as nobody may change them: inode, mode, mtime and content of every file. */
-function sourcesOf({ installed }: World): string {
+/** Inode, mode, mtime and content of every file at or below a path. */
+function digestOf(top: string): string {
   const hash = createHash('sha256');
-  for (const file of listFiles(installed.prefix)) {
-    const path = join(installed.prefix, file);
+  for (const file of lstatSync(top).isDirectory() ? listFiles(top) : ['']) {
+    const path = join(top, file);
     const { ino, mode, mtimeMs } = lstatSync(path);
     hash.update(JSON.stringify([file, ino, mode, mtimeMs])).update(readFileSync(path));
   }
   return hash.digest('hex');
 }
 
-/** After whatever happened: a normal launch works, is whole, and leaves nothing half-made. */
-function expectRecovery(world: World, before: string, what: string): void {
-  expect(sourcesOf(world), `${what}: the sources`).toBe(before);
-  const [, , ...words] = world.command;
-  const result = snapshotJson(words);
-  const sums = spawnSync('sha256sum', ['--quiet', '-c', 'SHA256SUMS'], {
-    cwd: result.path,
+/** Whether a snapshot is what its SHA256SUMS says, as sha256sum has it: nothing but the empty string is good. */
+function damageOf(snapshot: string): string {
+  const { stdout, stderr } = spawnSync('sha256sum', ['--quiet', '-c', 'SHA256SUMS'], {
+    cwd: snapshot,
     encoding: 'utf8',
   });
-  expect(`${sums.stdout}${sums.stderr}`, `${what}: the snapshot after it`).toBe('');
+  return `${stdout}${stderr}`;
+}
+
+/** After whatever happened: a normal launch works, is whole, and leaves nothing half-made. */
+function expectRecovery(world: World, before: string, what: string): void {
+  expect(world.others(), `${what}: files of others`).toBe(before);
+  const [, , ...words] = world.command;
+  const result = snapshotJson(words);
+  expect(damageOf(result.path), `${what}: the snapshot after it`).toBe('');
   const names = readdirSync(join(world.lightningDir, 'subdaemons'));
   expect(
     names.filter(name => name.startsWith('.staging')),
     `${what}: staging left`,
   ).toEqual([]);
+  expect(world.others(), `${what}: files of others, after the next launch`).toBe(before);
 }
 
-/** A success is a snapshot that is whole; a failure is one line that names a path, and no stack trace. */
-function expectOutcome({ status, signal, stdout, stderr }: Traced, what: string): void {
-  expect(signal, `${what}: ended by a signal:\n${stderr}`).toBe(null);
+/** A success is a snapshot that is whole; a failure is an error that names a path, and no stack trace. */
+function expectOutcome(world: World, { status, signal, stdout, stderr }: Traced, what: string): void {
+  const isRun = world.command[1] === 'run';
+  expect(signal, `${what}: ended by a signal, or not at all:\n${stderr}`).toBe(null);
   expect(stderr, `${what}: a stack trace`).not.toMatch(/^\s+at /m);
-  if (status === 0) {
-    const sums = spawnSync('sha256sum', ['--quiet', '-c', 'SHA256SUMS'], {
-      cwd: stdout.trim(),
-      encoding: 'utf8',
-    });
-    expect(`${sums.stdout}${sums.stderr}`, `${what}: its snapshot`).toBe('');
+  if (status === (isRun ? LIGHTNINGD_FAILED : 0)) {
+    const snapshot = isRun ? join(world.lightningDir, 'subdaemons/current') : stdout.trim();
+    expect(damageOf(snapshot), `${what}: its snapshot`).toBe('');
+    if (isRun) expect(stderr, what).toContain('lightningd: Could not open /nowhere/at/all');
     return;
   }
-  expect([1, 2, 125], `${what}: its status; ${stderr}`).toContain(status); // 125: bin/holdfast itself, before Node
+  // 125, or 126 where it is lightningd itself that cannot be executed; 125 from bin/holdfast before Node, whatever the command
+  expect(isRun ? [125, 126] : [1, 2, 125], `${what}: its status; ${stderr}`).toContain(status);
   expect(stderr, what).toMatch(/^holdfast: .*\//m);
 }
 
@@ -120,41 +158,46 @@ function sample<T>(cases: readonly T[], most: number): readonly T[] {
   return Array.from({ length: most }, (_, index) => cases[Math.floor((index * cases.length) / most)]!);
 }
 
-test.each(['auto', 'copy'])(
-  'with --method=%s, every failing call ends in a whole snapshot or a clear error',
-  method => {
-    const world = makeWorld(method);
-    const traced = callsOn([world.lightningDir, world.installed.prefix], world.command);
-    const cases = traced.flatMap(call => (ERRNOS[call.name] ?? []).map(errno => ({ call, errno })));
+/** The calls of a launch on what is ours, up to the moment in which it is lightningd. */
+function callsOf(launch: Launch): TracedCall[] {
+  const { lightningDir, installed, command } = makeWorld(launch);
+  const calls = callsOn([lightningDir, installed.prefix], command);
+  const becomes = calls.findIndex(({ name, line }) => name === 'execve' && line.includes('/subdaemons/'));
+  return becomes === -1 ? calls : calls.slice(0, becomes);
+}
+
+test.each(Object.keys(LAUNCHES) as Launch[])(
+  '%s: every failing call ends in a whole snapshot or a clear error',
+  launch => {
+    const calls = callsOf(launch);
+    const cases = calls.flatMap(call => (ERRNOS[call.name] ?? []).map(errno => ({ call, errno })));
     expect(cases.length).toBeGreaterThan(100);
-    const tried = sample(cases, 60);
+    const tried = sample(cases, 40);
     const problems = tried.flatMap(({ call, errno }) => {
-      const fresh = makeWorld(method);
-      const before = sourcesOf(fresh);
+      const world = makeWorld(launch);
+      const before = world.others();
       const what = `${call.name} #${call.nth} ${errno} (${call.line.slice(0, 160)})`;
       return problemOf(() => {
-        expectOutcome(inject(call, `error=${errno}`, fresh.command), what);
-        expectRecovery(fresh, before, what);
+        expectOutcome(world, inject(call, `error=${errno}`, world.command), what);
+        expectRecovery(world, before, what);
       });
     });
     console.log(
-      `faults, --method=${method}: ${traced.length} calls, ${tried.length} of ${cases.length} call × errno tried`,
+      `faults, ${launch}: ${calls.length} calls, ${tried.length} of ${cases.length} call × errno tried`,
     );
     expect(problems).toEqual([]);
   },
 );
 
-test('killed after any call of a launch, the next one works', () => {
-  const world = makeWorld('auto');
-  const traced = callsOn([world.lightningDir, world.installed.prefix], world.command);
-  const tried = sample<TracedCall>(traced, 40);
+test.each(['snapshot', 'run'] as const)('%s: killed after any call, the next launch works', launch => {
+  const calls = callsOf(launch);
+  const tried = sample<TracedCall>(calls, 25);
   for (const call of tried) {
-    const fresh = makeWorld('auto');
-    const before = sourcesOf(fresh);
+    const world = makeWorld(launch);
+    const before = world.others();
     const what = `SIGKILL at ${call.name} #${call.nth}`;
-    expect(inject(call, 'signal=KILL', fresh.command).signal ?? 'SIGKILL', what).toBe('SIGKILL');
-    mkdirSync(fresh.lightningDir, { recursive: true });
-    expectRecovery(fresh, before, what);
+    expect(inject(call, 'signal=KILL', world.command).signal ?? 'SIGKILL', what).toBe('SIGKILL');
+    expectRecovery(world, before, what);
   }
-  console.log(`kills: ${tried.length} of ${traced.length} calls`);
+  console.log(`kills, ${launch}: ${tried.length} of ${calls.length} calls`);
 });

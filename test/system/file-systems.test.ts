@@ -1,0 +1,81 @@
+/** From every file system that this machine can mount to every other: how the files get there, and that they are believed. */
+import { beforeEach, expect, test } from 'vitest';
+import { ORDINARY_USER } from '../helpers/holdfast.ts';
+import { inMountNamespace } from '../helpers/in-namespace.ts';
+import { lastingDir, noMounts } from '../helpers/mounts.ts';
+import { makeCInstallation, noCompiler } from '../helpers/stand-in.ts';
+
+beforeEach(ctx => {
+  const reason = noCompiler() ?? noMounts();
+  if (reason !== undefined) ctx.skip(reason);
+});
+
+/** How each is made in the file `$D/$fs.img` and mounted on `$D/mnt/$fs`. */
+const MOUNTS = {
+  ext4: 'truncate -s 64M $i && mkfs.ext4 -q -F $i && mount -o loop $i $m',
+  casefold: 'truncate -s 64M $i && mkfs.ext4 -q -F -O casefold -E encoding=utf8 $i && mount -o loop $i $m',
+  xfs: 'truncate -s 320M $i && mkfs.xfs -q $i && mount -o loop $i $m',
+  btrfs: 'truncate -s 128M $i && mkfs.btrfs -q $i && mount -o loop $i $m',
+  tmpfs: 'mount -t tmpfs none $m',
+  overlay:
+    'mkdir -p $D/lower $D/upper $D/work && mount -t overlay -o lowerdir=$D/lower,upperdir=$D/upper,workdir=$D/work none $m',
+  squashfs: 'mksquashfs $D/lower $i -quiet -no-progress >/dev/null && mount -o loop,ro $i $m',
+} as const;
+
+interface Tried {
+  readonly from: string;
+  readonly to: string;
+  readonly user: number;
+  readonly snapshot: { readonly placements: Record<string, number>; readonly fallback: string | null };
+  readonly verify: number;
+  readonly again: { readonly reused: boolean };
+}
+
+const REFLINKS = new Set(['xfs', 'btrfs']);
+
+test('hard links within one for who may make them, else reflinks where there are any, else copies; each verified, and reused', () => {
+  const dir = lastingDir();
+  const { files } = makeCInstallation(`${dir}/lower/i`, 'v25.12', { plugins: 1 });
+  const script = `
+    made=
+    ${Object.entries(MOUNTS)
+      .map(
+        ([fs, make]) => `
+    fs=${fs} i=$D/$fs.img m=$D/mnt/$fs; mkdir -p $m
+    if (${make}) >&2; then made="$made $fs"; else echo '{"absent":"${fs}"}'; fi`,
+      )
+      .join('')}
+    for fs in $made; do
+      m=$D/mnt/$fs
+      [ -e $m/i ] || cp -a $D/lower/i $m/
+      [ $fs = squashfs ] || find $m/i -type d -exec touch -d '1 hour ago' {} +
+    done
+    for from in $made; do for to in $made; do for user in 0 ${ORDINARY_USER}; do
+      [ $to != squashfs ] || continue
+      l=$D/mnt/$to/l; rm -rf $l; mkdir $l; chown $user $l
+      words="--json $D/mnt/$from/i/usr/bin/lightningd --lightning-dir=$l"
+      s=$(as $user $HOLDFAST snapshot $words)
+      v=0; as $user $HOLDFAST verify --lightning-dir=$l >&2 || v=$?
+      sleep 0.02 # a tick of the clock of ctimes, or what was read just now is read again
+      a=$(as $user $HOLDFAST snapshot $words)
+      echo "{\\"from\\":\\"$from\\",\\"to\\":\\"$to\\",\\"user\\":$user,\\"snapshot\\":$s,\\"verify\\":$v,\\"again\\":$a}"
+    done; done; done`;
+  const lines = inMountNamespace<Tried | { readonly absent: string }>(dir, script);
+  const tried = lines.flatMap(line => ('absent' in line ? [] : [line]));
+  const absent = lines.flatMap(line => ('absent' in line ? [line.absent] : []));
+  expect(tried.length).toBeGreaterThan(1);
+  for (const { from, to, user, snapshot, verify, again } of tried) {
+    const placement = from !== to ? 'copy' : user === 0 ? 'hardlink' : REFLINKS.has(to) ? 'reflink' : 'copy';
+    const placements = { hardlink: 0, reflink: 0, copy: 0, [placement]: files.length };
+    expect({
+      from,
+      to,
+      user,
+      placements: snapshot.placements,
+      fallback: snapshot.fallback,
+      verify,
+      again: again.reused,
+    }).toEqual({ from, to, user, placements, fallback: null, verify: 0, again: true });
+  }
+  console.log(`file systems: ${tried.length} cases; not to be had here: ${absent.join(', ') || 'none'}`);
+}, 180_000);

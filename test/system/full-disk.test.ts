@@ -1,0 +1,68 @@
+/** A store that runs full, of blocks and of inodes, at every stage of a launch. */
+import { beforeEach, expect, test } from 'vitest';
+import { inMountNamespace } from '../helpers/in-namespace.ts';
+import { noMounts } from '../helpers/mounts.ts';
+import { makeCInstallation, noCompiler, tempDir } from '../helpers/stand-in.ts';
+
+beforeEach(ctx => {
+  const reason = noCompiler() ?? noMounts();
+  if (reason !== undefined) ctx.skip(reason);
+});
+
+interface Tried {
+  readonly limit: number;
+  readonly status: number;
+  readonly said: string;
+  /** a snapshot that is not whole */
+  readonly broken: string;
+  /** how the next launch ends, which has room, and what the store has then */
+  readonly next: number;
+  readonly after: string;
+  readonly verify: number;
+}
+
+test.each([
+  ['size', 'k', 16, 16, 640, '64m'],
+  ['nr_inodes', '', 1, 1, 48, '4096'],
+] as const)(
+  'with %s short at any stage it fails with a path and a reason, and the next launch works',
+  (option, unit, from, step, to, enough) => {
+    const dir = tempDir();
+    const { lightningd } = makeCInstallation(dir, 'v25.12', { plugins: 1 });
+    const script = `
+    m=$D/mnt; mkdir $m
+    for limit in $(seq ${from} ${step} ${to}); do
+      mount -t tmpfs -o mode=755,${option}="$limit"${unit} none $m
+      status=0; said=$($HOLDFAST snapshot --settle=0 ${lightningd} --lightning-dir=$m/l 2>&1 >/dev/null) || status=$?
+      broken=
+      for id in $(ls $m/l/subdaemons 2>/dev/null | grep -v current); do
+        (cd $m/l/subdaemons/$id && sha256sum --quiet -c SHA256SUMS >&2) || broken=$id
+      done
+      mount -o remount,${option}=${enough} $m
+      next=0; $HOLDFAST snapshot --settle=0 ${lightningd} --lightning-dir=$m/l >&2 || next=$?
+      after=$(ls -A $m/l/subdaemons | tr '\\n' ' ')
+      verify=0; $HOLDFAST verify --lightning-dir=$m/l >&2 || verify=$?
+      umount $m
+      LIMIT=$limit STATUS=$status SAID=$said BROKEN=$broken NEXT=$next AFTER=$after VERIFY=$verify ${process.execPath} -p 'const e=process.env; JSON.stringify({limit:+e.LIMIT,status:+e.STATUS,said:e.SAID,broken:e.BROKEN,next:+e.NEXT,after:e.AFTER,verify:+e.VERIFY})'
+    done`;
+    const tried = inMountNamespace<Tried>(dir, script);
+    for (const one of tried) {
+      expect(one).toMatchObject({
+        broken: '',
+        next: 0,
+        verify: 0,
+        after: expect.stringMatching(/^\.lock [0-9a-f]{16} current $/),
+      });
+      if (one.status === 0) continue;
+      expect(one).toMatchObject({ status: 2, said: expect.stringMatching(/^holdfast: .*'\/.*ENOSPC/m) });
+      expect(one.said).not.toMatch(/^\s+at /m);
+    }
+    expect(tried.at(-1)?.status).toBe(0);
+    expect(tried[0]?.status).toBe(2);
+    const failed = tried.filter(({ status }) => status !== 0).length;
+    console.log(
+      `full disk, ${option}: ${tried.length} limits, ${failed} failures, all followed by a launch that works`,
+    );
+  },
+  180_000,
+);
