@@ -12,13 +12,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { makeRoot, noDpkg } from '../helpers/dpkg.ts';
 import { HOLDFAST, holdfast } from '../helpers/holdfast.ts';
 import { script, until, works } from '../helpers/running.ts';
 import {
   ageDirectories,
   childrenOf,
+  isAlive,
   makeCInstallation,
   makePair,
   type Node,
@@ -35,6 +36,16 @@ beforeEach(ctx => {
   if (reason !== undefined) ctx.skip(reason);
 });
 
+/** A node whose parent is ended in an orderly way after the test: SIGKILL would leave the node behind. */
+async function startParent(...args: Parameters<typeof startNode>): Promise<Node> {
+  const node = await startNode(...args);
+  onTestFinished(async () => {
+    if (isAlive(node.pid)) process.kill(node.pid, 'SIGTERM');
+    await node.ended;
+  });
+  return node;
+}
+
 /** A node of v25.12 with a parent, v26.03 beside it, and a lightning-cli that no upgrade replaces. */
 async function makeWorld(
   options: readonly string[] = ['--on-upgrade=restart'],
@@ -44,7 +55,7 @@ async function makeWorld(
   const { installed, next } = makePair(dir);
   const cli = join(dir, 'lightning-cli');
   copyFileSync(installed.cli, cli);
-  const node = await startNode({ ...installed, cli }, join(dir, 'lightning'), {
+  const node = await startParent({ ...installed, cli }, join(dir, 'lightning'), {
     command: [HOLDFAST, 'run', '--verbose', ...options, installed.lightningd],
     args,
   });
@@ -81,7 +92,7 @@ describe('under the real dpkg', () => {
     const cli = join(world.dir, 'lightning-cli');
     copyFileSync(join(world.dir, 'v25.12/usr/bin/lightning-cli'), cli);
     const standIn = { ...makePair(join(world.dir, 'pair')).installed, cli, lightningd: world.lightningd };
-    const node = await startNode(standIn, join(world.dir, 'lightning'), {
+    const node = await startParent(standIn, join(world.dir, 'lightning'), {
       command: [HOLDFAST, 'run', '--verbose', '--on-upgrade=restart', world.lightningd],
     });
     const before = lightningdOf(node);
@@ -114,6 +125,7 @@ test('ten upgrades in a row under load of spawns: each is one restart, and no ve
       return versionOf(node) === version && stdout;
     });
   }
+  await until('the last start to be said', () => count(node.output(), 'Server started') >= 11);
   expect(node.output()).not.toContain('BROKEN');
   expect(count(node.output(), ': restarting')).toBe(10);
   expect(count(node.output(), 'Server started')).toBe(11);
@@ -230,7 +242,7 @@ describe('SIGTERM ends everything', () => {
     const dir = tempDir();
     const again = join(dir, 'usr/libexec/c-lightning/lightning_hsmd.dpkg-new');
     const { installed, next } = makePair(dir);
-    const node = await startNode(installed, join(dir, 'lightning'), {
+    const node = await startParent(installed, join(dir, 'lightning'), {
       // once it is asked, the next upgrade begins, and the start waits for that
       command: [
         HOLDFAST,
@@ -256,7 +268,7 @@ test('SIGHUP is passed on', async () => {
 test('what nohup ignores does not end the parent either', async () => {
   const dir = tempDir();
   const { installed } = makePair(dir);
-  const node = await startNode(installed, join(dir, 'lightning'), {
+  const node = await startParent(installed, join(dir, 'lightning'), {
     command: ['nohup', HOLDFAST, 'run', '--on-upgrade=restart', installed.lightningd],
   });
   process.kill(node.pid, 'SIGHUP');
@@ -270,7 +282,7 @@ test('a veto holds the restart back until the next change asks again', async () 
   const { installed, next } = makePair(dir);
   const cli = join(dir, 'lightning-cli');
   copyFileSync(installed.cli, cli);
-  const node = await startNode({ ...installed, cli }, join(dir, 'lightning'), {
+  const node = await startParent({ ...installed, cli }, join(dir, 'lightning'), {
     command: [
       HOLDFAST,
       'run',
@@ -296,7 +308,7 @@ test('notify only says it, once, and to the service manager', async ctx => {
   const listen = `import socket\ns = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\ns.bind('${socket}')\nwhile True: print(s.recv(4096).decode(), flush=True)`;
   const manager = start('python3', ['-c', listen]);
   await until('the manager', () => existsSync(socket));
-  const node = await startNode(installed, join(dir, 'lightning'), {
+  const node = await startParent(installed, join(dir, 'lightning'), {
     command: [HOLDFAST, 'run', '--verbose', '--on-upgrade=notify', installed.lightningd],
     env: { ...process.env, NOTIFY_SOCKET: socket },
   });
@@ -320,7 +332,7 @@ test('a link that is switched to another installation is an upgrade too', async 
   const link = join(dir, 'current');
   const switchTo = (version: string) => spawnSync('ln', ['-sfn', version, link]);
   switchTo('v25.12');
-  const node = await startNode(old!, join(dir, 'lightning'), {
+  const node = await startParent(old!, join(dir, 'lightning'), {
     command: [HOLDFAST, 'run', '--on-upgrade=restart', join(link, 'usr/bin/lightningd')],
   });
   switchTo('v26.03');
