@@ -59,10 +59,38 @@ export function callsOn(paths: readonly string[], command: readonly string[]): T
   }
 }
 
-/** Runs the command with one call tampered with: `error=EIO`, or `signal=KILL`. */
-export function inject(call: TracedCall, what: string, command: readonly string[]): Traced {
-  const injection = `inject=${call.name}:${what}:when=${call.nth}`;
-  const args = ['-f', '-qq', '-o', '/dev/null', '-e', `trace=${call.name}`, '-e', injection, ...command];
-  const { status, signal, stdout, stderr } = spawnSync('strace', args, { encoding: 'utf8', timeout: 60_000 });
-  return { status, signal, stdout, stderr };
+/**
+ * Runs the command with one call tampered with: `error=EIO`, or `signal=KILL`. `late` is whether it came after the
+ * command had become a file below a directory named `became`: the shell reads the kernel's text in /proc byte by byte,
+ * so that counts of read(2) differ a little from run to run.
+ */
+export function inject(
+  call: TracedCall,
+  what: string,
+  became: string,
+  command: readonly string[],
+): Traced & { readonly late: boolean } {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-strace-'));
+  try {
+    const log = join(directory, 'log');
+    const filter = ['-e', `trace=${call.name},execve`, '-e', `inject=${call.name}:${what}:when=${call.nth}`];
+    const { status, signal, stdout, stderr } = spawnSync(
+      'strace',
+      ['-f', '-qq', '-o', log, ...filter, ...command],
+      {
+        encoding: 'utf8',
+        timeout: 60_000,
+      },
+    );
+    const lines = readFileSync(log, 'latin1').split('\n');
+    const main = `${/^\d+/.exec(lines[0] ?? '')?.[0]} `;
+    const mains = lines.filter(line => line.startsWith(main));
+    const injected = mains.findIndex(line => line.includes('(INJECTED)'));
+    const late = mains
+      .slice(0, Math.max(injected, 0))
+      .some(line => line.includes(`execve("`) && line.includes(`/${became}/`));
+    return { status, signal, stdout, stderr, late };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }

@@ -173,18 +173,23 @@ test.each(Object.keys(LAUNCHES) as Launch[])(
     const cases = calls.flatMap(call => (ERRNOS[call.name] ?? []).map(errno => ({ call, errno })));
     expect(cases.length).toBeGreaterThan(100);
     const tried = sample(cases, 40);
+    let late = 0;
     const problems = tried.flatMap(({ call, errno }) => {
       const world = makeWorld(launch);
       const before = world.others();
       const what = `${call.name} #${call.nth} ${errno} (${call.line.slice(0, 160)})`;
       return problemOf(() => {
-        expectOutcome(world, inject(call, `error=${errno}`, world.command), what);
+        const ended = inject(call, `error=${errno}`, 'subdaemons', world.command);
+        if (ended.late) late += 1;
+        else expectOutcome(world, ended, what);
         expectRecovery(world, before, what);
       });
     });
     console.log(
-      `faults, ${launch}: ${calls.length} calls, ${tried.length} of ${cases.length} call × errno tried`,
+      `faults, ${launch}: ${calls.length} calls, ${tried.length} of ${cases.length} call × errno tried,`,
+      `${late} of them came too late`,
     );
+    expect(late).toBeLessThan(tried.length / 10);
     expect(problems).toEqual([]);
   },
 );
@@ -196,7 +201,9 @@ test.each(['snapshot', 'run'] as const)('%s: killed after any call, the next lau
     const world = makeWorld(launch);
     const before = world.others();
     const what = `SIGKILL at ${call.name} #${call.nth}`;
-    expect(inject(call, 'signal=KILL', world.command).signal ?? 'SIGKILL', what).toBe('SIGKILL');
+    expect(inject(call, 'signal=KILL', 'subdaemons', world.command).signal ?? 'SIGKILL', what).toBe(
+      'SIGKILL',
+    );
     expectRecovery(world, before, what);
   }
   console.log(`kills, ${launch}: ${tried.length} of ${calls.length} calls`);
