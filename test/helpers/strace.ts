@@ -3,10 +3,12 @@
  * nth call of a kind fail or kill. Counts are per thread, so only calls of the main thread are offered: bin/holdfast's
  * shell, Node's main thread and lightningd are one and the same PID.
  */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { childrenOf } from './stand-in.ts';
 
 /** A system call on something of ours: the nth of its name in the main thread. */
 export interface TracedCall {
@@ -90,6 +92,50 @@ export function inject(
       .slice(0, Math.max(injected, 0))
       .some(line => line.includes(`execve("`) && line.includes(`/${became}/`));
     return { status, signal, stdout, stderr, late };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/**
+ * Runs the command, stops it with SIGSTOP right after a call, calls `meanwhile`, and lets it go on: a barrier in a
+ * process that knows nothing of it. `meanwhile` is not called where the command ended before that call.
+ */
+export async function stopAfter(
+  call: TracedCall,
+  command: readonly string[],
+  meanwhile: () => Promise<void> | void,
+): Promise<Traced> {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-strace-'));
+  const log = join(directory, 'log');
+  const filter = ['-e', `trace=${call.name}`, '-e', `inject=${call.name}:signal=STOP:when=${call.nth}`];
+  const strace = spawn('strace', ['-f', '-qq', '-o', log, ...filter, ...command], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+  });
+  let [stdout, stderr] = ['', ''];
+  strace.stdout.setEncoding('utf8').on('data', text => (stdout += text));
+  strace.stderr.setEncoding('utf8').on('data', text => (stderr += text));
+  const closed = new Promise<void>(resolve => strace.once('close', () => resolve()));
+  const ended = () => strace.exitCode !== null || strace.signalCode !== null;
+  const isMain = (pid: number) => childrenOf(strace.pid!).includes(pid);
+  try {
+    const woken = new Set<number>();
+    while (!ended()) {
+      const stopped = existsSync(log)
+        ? readFileSync(log, 'latin1').matchAll(/^(\d+)\s+--- stopped by SIGSTOP/gm)
+        : [];
+      for (const pid of new Set([...stopped].map(([, digits]) => Number(digits)))) {
+        if (woken.has(pid)) continue;
+        woken.add(pid);
+        if (isMain(pid)) await meanwhile(); // else it is a child in its own nth call
+        process.kill(pid, 'SIGCONT');
+      }
+      await sleep(5);
+    }
+    await closed;
+    return { status: strace.exitCode, signal: strace.signalCode, stdout, stderr };
   } finally {
     rmSync(directory, { recursive: true });
   }

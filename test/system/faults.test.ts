@@ -5,18 +5,15 @@
  *
  * The normal test run takes a sample; `npm run test:faults` (HOLDFAST_FAULTS=all) tries them all and prints the figures.
  */
-import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { Directory } from '../../src/linux/directory.ts';
+import { damageOf, digestOf, sample } from '../helpers/faults.ts';
 import { HOLDFAST, snapshotJson } from '../helpers/holdfast.ts';
 import { writeSnapshot } from '../helpers/snapshots.ts';
-import { listFiles, makeCInstallation, noCompiler, type StandIn, tempDir } from '../helpers/stand-in.ts';
+import { makeCInstallation, noCompiler, type StandIn, tempDir } from '../helpers/stand-in.ts';
 import { callsOn, inject, noStrace, type Traced, type TracedCall } from '../helpers/strace.ts';
-
-const all = process.env.HOLDFAST_FAULTS === 'all';
 
 /** How each call can fail, by its man page; EINTR and EIO nearly always can. */
 const ERRNOS: Readonly<Record<string, readonly string[]>> = {
@@ -92,26 +89,6 @@ function makeWorld(launch: Launch): World {
   return { installed, lightningDir, command: [HOLDFAST, ...words], others };
 }
 
-/** Inode, mode, mtime and content of every file at or below a path. */
-function digestOf(top: string): string {
-  const hash = createHash('sha256');
-  for (const file of lstatSync(top).isDirectory() ? listFiles(top) : ['']) {
-    const path = join(top, file);
-    const { ino, mode, mtimeMs } = lstatSync(path);
-    hash.update(JSON.stringify([file, ino, mode, mtimeMs])).update(readFileSync(path));
-  }
-  return hash.digest('hex');
-}
-
-/** Whether a snapshot is what its SHA256SUMS says, as sha256sum has it: nothing but the empty string is good. */
-function damageOf(snapshot: string): string {
-  const { stdout, stderr } = spawnSync('sha256sum', ['--quiet', '-c', 'SHA256SUMS'], {
-    cwd: snapshot,
-    encoding: 'utf8',
-  });
-  return `${stdout}${stderr}`;
-}
-
 /** After whatever happened: a normal launch works, is whole, and leaves nothing half-made. */
 function expectRecovery(world: World, before: string, what: string): void {
   expect(world.others(), `${what}: files of others`).toBe(before);
@@ -150,12 +127,6 @@ function problemOf(check: () => void): string[] {
   } catch (error) {
     return [(error as Error).message];
   }
-}
-
-/** A part of the cases that is spread over all of them, the same at every run. */
-function sample<T>(cases: readonly T[], most: number): readonly T[] {
-  if (all || cases.length <= most) return cases;
-  return Array.from({ length: most }, (_, index) => cases[Math.floor((index * cases.length) / most)]!);
 }
 
 /** The calls of a launch on what is ours, up to the moment in which it is lightningd. */

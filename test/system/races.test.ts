@@ -1,0 +1,188 @@
+/**
+ * Races on purpose: a launch is stopped right after one of its system calls, somebody does the worst he can at that
+ * moment, and the launch goes on. It ends in a snapshot of one version that is what its manifest says, or in an error
+ * that names the path; nothing outside the store is touched, and the next launch works.
+ *
+ * The normal test run takes a sample; `npm run test:faults` (HOLDFAST_FAULTS=all) stops at every call for every move.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeEach, expect, test } from 'vitest';
+import { damageOf, digestOf, sample } from '../helpers/faults.ts';
+import { HOLDFAST, snapshotJson } from '../helpers/holdfast.ts';
+import { ageDirectories, makePair, noCompiler, type StandIn, tempDir, upgrade } from '../helpers/stand-in.ts';
+import { callsOn, noStrace, stopAfter, type Traced, type TracedCall } from '../helpers/strace.ts';
+
+beforeEach(ctx => {
+  const reason = noCompiler() ?? noStrace();
+  if (reason !== undefined) ctx.skip(reason);
+});
+
+interface World {
+  readonly installed: StandIn;
+  readonly next: StandIn;
+  readonly lightningDir: string;
+  readonly store: string;
+  /** a directory of somebody else's, with a file in it that nobody but he may change */
+  readonly outside: string;
+  readonly words: readonly string[];
+}
+
+const SUBDAEMON = 'libexec/c-lightning/lightning_openingd';
+
+function makeWorld(method: string): World {
+  const dir = tempDir();
+  const { installed, next } = makePair(dir);
+  const lightningDir = join(dir, 'lightning');
+  const store = join(lightningDir, 'subdaemons');
+  const outside = join(dir, 'outside');
+  for (const path of [store, join(outside, 'bin'), join(outside, SUBDAEMON)])
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+  writeFileSync(join(outside, 'precious'), 'theirs');
+  writeFileSync(join(outside, 'bin/lightningd'), 'theirs too', { mode: 0o755 });
+  const words = [`--method=${method}`, '--settle=0', installed.lightningd, `--lightning-dir=${lightningDir}`];
+  return { installed, next, lightningDir, store, outside, words };
+}
+
+/** The source of one subdaemon, replaced by what `make` puts there. */
+const replaceSource =
+  (make: (path: string, world: World) => void) =>
+  (world: World): void => {
+    const path = join(world.installed.prefix, SUBDAEMON);
+    make(`${path}.other`, world);
+    renameSync(`${path}.other`, path);
+  };
+
+/** A directory that holdfast works in, replaced by a link to somebody else's. */
+function replaceByLink(path: string, world: World): void {
+  if (!existsSync(path)) return;
+  renameSync(path, `${world.lightningDir}/moved`);
+  symlinkSync(world.outside, path);
+}
+
+const stagingOf = ({ store }: World): string | undefined =>
+  existsSync(store) ? readdirSync(store).find(name => name.startsWith('.staging')) : undefined;
+
+/** What somebody does while the launch stands still. */
+const MOVES: Readonly<Record<string, (world: World) => Promise<void> | void>> = {
+  'a source is replaced by the next version': replaceSource((path, { next }) =>
+    writeFileSync(path, readFileSync(join(next.prefix, SUBDAEMON)), { mode: 0o755 }),
+  ),
+  'a source becomes a link to a secret': replaceSource((path, { outside }) =>
+    symlinkSync(join(outside, 'precious'), path),
+  ),
+  'a source becomes a FIFO': replaceSource(path => spawnSync('mkfifo', [path])),
+  'a source is written to in place': ({ installed, next }) =>
+    writeFileSync(join(installed.prefix, SUBDAEMON), readFileSync(join(next.prefix, SUBDAEMON))),
+  'a source is cut off': ({ installed }) => writeFileSync(join(installed.prefix, SUBDAEMON), ''),
+  'the whole installation is upgraded': ({ installed, next }) => {
+    upgrade('rename', next.prefix, installed.prefix);
+  },
+  'the store becomes a link': world => replaceByLink(world.store, world),
+  'the staging directory becomes a link': world => {
+    const staging = stagingOf(world);
+    if (staging !== undefined) replaceByLink(join(world.store, staging), world);
+  },
+  'a directory of the staging directory becomes a link': world => {
+    const staging = stagingOf(world);
+    if (staging !== undefined) replaceByLink(join(world.store, staging, 'bin'), world);
+  },
+  'current becomes a directory': ({ store }) => {
+    const current = join(store, 'current');
+    rmSync(current, { recursive: true, force: true });
+    mkdirSync(join(current, 'theirs'), { recursive: true });
+  },
+  'somebody wipes the store': ({ store }) => rmSync(store, { recursive: true, force: true }),
+  'an upgrade, and another launch that wipes': async ({ installed, next, words }) => {
+    upgrade('rename', next.prefix, installed.prefix);
+    const other = spawn(HOLDFAST, ['snapshot', '--no-gate', ...words.slice(1)], { stdio: 'ignore' });
+    const ended = new Promise(resolve => other.once('exit', resolve));
+    await Promise.race([ended, sleep(300)]); // it may wait for the lock of the one that stands still
+  },
+};
+
+/** A snapshot is of one version: all of it is the installation before, or all of it the one after. */
+function versionsIn(snapshot: string): string[] {
+  const version = /\bv\d\d\.\d\d\b/;
+  const programs = ['bin/lightningd', SUBDAEMON, 'libexec/c-lightning/lightning_channeld'];
+  const said = programs.map(name => {
+    const { stdout } = spawnSync(join(snapshot, name), ['--version'], { encoding: 'utf8', timeout: 10_000 });
+    return version.exec(stdout)?.[0] ?? 'none';
+  });
+  return [...new Set(said)];
+}
+
+function problemsOf(world: World, { status, signal, stdout, stderr }: Traced): string[] {
+  const problems: string[] = [];
+  if (signal !== null) problems.push(`ended by ${signal}, or not at all: ${stderr}`);
+  if (/^\s+at /m.test(stderr)) problems.push(`a stack trace: ${stderr}`);
+  if (status === 0) {
+    const path = stdout.trim();
+    const id = path.slice(path.lastIndexOf('/') + 1);
+    const [found] = [path, join(world.lightningDir, 'moved', id), join(world.lightningDir, 'moved')].filter(
+      at => existsSync(join(at, 'SHA256SUMS')),
+    );
+    if (found === undefined) return problems; // somebody took it away after it was published
+    const damage = damageOf(found);
+    if (damage !== '') problems.push(`its snapshot: ${damage}`);
+    if (versionsIn(found).length !== 1) problems.push(`mixed: ${versionsIn(found)}`);
+  } else if (status !== 1 && status !== 2) {
+    problems.push(`status ${status}: ${stderr}`);
+  } else if (!/^holdfast: .*\//m.test(stderr)) {
+    problems.push(`no path in: ${stderr}`);
+  }
+  return problems;
+}
+
+/** What the operator does then: what is not a store is moved away, the installation is made whole. */
+function tidyUp({ installed, next, store, lightningDir }: World): void {
+  rmSync(join(lightningDir, 'moved'), { recursive: true, force: true });
+  for (const path of [join(installed.prefix, SUBDAEMON), store])
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) rmSync(path);
+  rmSync(join(store, 'current'), { recursive: true, force: true });
+  upgrade('rename', next.prefix, installed.prefix);
+  ageDirectories(installed.prefix);
+}
+
+function callsOf(method: string): TracedCall[] {
+  const { installed, store, words } = makeWorld(method);
+  return callsOn([store, installed.prefix], [HOLDFAST, 'snapshot', ...words]);
+}
+
+test.each(['auto', 'copy'])(
+  '--method=%s: no move at any moment gives a wrong snapshot or harms others',
+  async method => {
+    const calls = callsOf(method);
+    const cases = Object.keys(MOVES).flatMap(move => sample(calls, 4).map(call => ({ move, call })));
+    const problems: string[] = [];
+    for (const { move, call } of cases) {
+      const world = makeWorld(method);
+      const before = digestOf(world.outside);
+      const ended = await stopAfter(call, [HOLDFAST, 'snapshot', ...world.words], async () => {
+        await MOVES[move]!(world);
+        ageDirectories(world.installed.prefix); // a fresh directory alone would have it refused
+      });
+      const found = problemsOf(world, ended);
+      if (digestOf(world.outside) !== before) found.push("somebody else's files were touched");
+      tidyUp(world);
+      const next = snapshotJson(world.words);
+      if (damageOf(next.path) !== '') found.push(`the next launch: ${damageOf(next.path)}`);
+      if (stagingOf(world) !== undefined) found.push('staging left after the next launch');
+      problems.push(...found.map(problem => `${move}, after ${call.line.slice(0, 200)}:\n  ${problem}`));
+    }
+    console.log(`races, ${method}: ${cases.length} moves at ${calls.length} calls`);
+    expect(problems).toEqual([]);
+  },
+);
