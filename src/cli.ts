@@ -75,18 +75,19 @@ function say(text: string): Outcome {
   return { status: EXIT.ok, text, json: undefined };
 }
 
-/** Words an error, and says with which status to end. What is no error of ours is a bug: said so, in one line. */
+/** An error as one of ours. A system call that nobody worded still names its path; anything else is a bug: said so. */
+function knownError(error: unknown): HoldfastError {
+  if (error instanceof HoldfastError) return error;
+  const { path, syscall = 'use', message = String(error) } = error as Partial<NodeJS.ErrnoException>;
+  if (path !== undefined && errnoOf(error) !== undefined) return systemError(syscall, path, error);
+  return new HoldfastError('SYSTEM', `unexpected failure: ${message}`, {
+    hint: 'this is a defect of holdfast: please report it, with the command line and HOLDFAST_DEBUG=1',
+  });
+}
+
+/** Words an error, and says with which status to end. */
 function fail(command: string, json: boolean, error: unknown): number {
-  const known =
-    error instanceof HoldfastError
-      ? error
-      : new HoldfastError(
-          'SYSTEM',
-          `unexpected failure: ${error instanceof Error ? error.message : String(error)}`,
-          {
-            hint: 'this is a defect of holdfast: please report it, with the command line and HOLDFAST_DEBUG=1',
-          },
-        );
+  const known = knownError(error);
   const lines = [
     known.message,
     ...known.details.map(line => `  ${line}`),

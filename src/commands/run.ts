@@ -1,11 +1,10 @@
 /** `holdfast run`: takes the snapshot and becomes its lightningd, or with --on-upgrade the parent of one. */
-import { statSync } from 'node:fs';
 import { quote } from '../errors.ts';
 import type { Inherited } from '../launch/inherited.ts';
 import { launch } from '../launch/launch.ts';
 import { absoluteLightningDirArgs } from '../lightning/options.ts';
-import { readUsers } from '../linux/passwd.ts';
 import type { ConfineOptions } from './confine.ts';
+import { foreignOwner } from './foreign-owner.ts';
 import type { OnUpgradeOptions, RunEnd } from './on-upgrade.ts';
 import { findTarget, type PrepareOptions, prepare, refuseMissingConf } from './prepare.ts';
 import type { World } from './world.ts';
@@ -64,9 +63,8 @@ export async function run(options: RunOptions, world: World, inherited: Inherite
 
 /** lightningd started by root goes on in another user's lightning-dir, and so do we, but not in silence. */
 function warnOfForeignDirectory(lightningDir: string, world: World): void {
-  const owner = statSync(lightningDir, { throwIfNoEntry: false })?.uid;
-  if (world.uid !== 0 || owner === undefined || owner === 0) return;
-  const name = readUsers().get(owner)?.name ?? String(owner);
+  const name = foreignOwner(lightningDir, world.uid);
+  if (name === undefined) return;
   world.warn(
     `running as root in the lightning-dir of ${name}: what root makes there will be in that user's way`,
   );

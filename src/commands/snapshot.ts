@@ -1,10 +1,9 @@
 /** `holdfast snapshot`: takes the snapshot that a launch would run from, and tells where it is. */
-import { statSync } from 'node:fs';
 import { HoldfastError, quote } from '../errors.ts';
-import { readUsers } from '../linux/passwd.ts';
 import type { FallbackOrigin } from '../snapshot/fallback.ts';
 import type { PLACEMENTS } from '../snapshot/placement.ts';
 import type { SnapshotRecord } from '../snapshot/record.ts';
+import { foreignOwner } from './foreign-owner.ts';
 import { findTarget, type PrepareOptions, prepare, refuseMissingConf, type StepTime } from './prepare.ts';
 import type { World } from './world.ts';
 
@@ -78,9 +77,8 @@ function refusePin({ method }: PrepareOptions): void {
 
 /** Files of root's in a lightning-dir would be in the way of the user whose node it is. */
 function refuseForeignDirectory(lightningDir: string, uid: number): void {
-  const owner = statSync(lightningDir, { throwIfNoEntry: false })?.uid;
-  if (uid !== 0 || owner === undefined || owner === 0) return;
-  const name = readUsers().get(owner)?.name ?? String(owner);
+  const name = foreignOwner(lightningDir, uid);
+  if (name === undefined) return;
   throw new HoldfastError(
     'WRONG_USER',
     `${quote(lightningDir)} belongs to ${name}: root would leave files in that user's way`,

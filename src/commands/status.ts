@@ -1,6 +1,7 @@
 /** `holdfast status`: what runs, from which snapshot; is a restart pending? Only looks. */
-import { existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { errnoOf, quote } from '../errors.ts';
 import { findNodes, type LightningNode } from '../lightning/nodes.ts';
 import { operatorProgramsOf } from '../lightning/operator-programs.ts';
 import { readNodeOptions } from '../lightning/options.ts';
@@ -127,7 +128,7 @@ export async function status(options: StatusOptions, world: World): Promise<Stat
     store,
     snapshots,
     heldBytes: heldBytes(snapshots.map(({ path }) => path)),
-    limits: found.limits.map(({ reason }) => reason),
+    limits: [...found.limits.map(({ reason }) => reason), ...whyNotSeen(store)],
   };
 }
 
@@ -234,6 +235,17 @@ function snapshotsOf(store: string): StoredSnapshot[] {
     const record = recordOf(path);
     return { path, version: record?.version ?? null, root: record?.root ?? null, current: path === current };
   });
+}
+
+/** A store that is there but closed to us holds what we do not see. */
+function whyNotSeen(store: string): string[] {
+  try {
+    accessSync(store, constants.R_OK | constants.X_OK);
+    return [];
+  } catch (error) {
+    const errno = errnoOf(error);
+    return errno === 'ENOENT' ? [] : [`what ${quote(store)} holds cannot be seen (${errno})`];
+  }
 }
 
 function namesIn(directory: string): string[] {
