@@ -4,6 +4,7 @@
  */
 
 import { chmodSync, renameSync, writeFileSync } from 'node:fs';
+import { HoldfastError, quote } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
 import { randomBytes } from '../linux/random.ts';
 import { formatManifest, makeManifest } from '../manifest/manifest.ts';
@@ -82,7 +83,7 @@ export async function build(
     writeNew(staged.directory, SHA256SUMS_NAME, formatSha256sums(manifest.files));
     writeNew(staged.directory, MANIFEST_NAME, formatManifest(manifest));
     onStep('publish');
-    published = publish(store, name, snapshotId(manifest.root));
+    published = publish(store, name, staged.directory, snapshotId(manifest.root));
     const directory = staged.directory.movedTo(store.show(published));
     return { directory, id: published, record, reused: false, wiped, ...(pins && { pins: pins.held }) };
   } finally {
@@ -118,13 +119,24 @@ function pinnedIs(sourceIs: string, racy: boolean): string {
   return racy ? `${sourceIs.split(':', 2).join(':')}:` : sourceIs;
 }
 
-/** Gives the snapshot the first name that is free: a damaged live one may hold `<id>`. */
-function publish(store: Directory, staging: string, id: string): string {
+/**
+ * Gives the snapshot the first name that is free: a damaged live one may hold `<id>`. What somebody has put in the
+ * staging directory's place meanwhile gets it only until it is looked at.
+ */
+function publish(store: Directory, staging: string, built: Directory, id: string): string {
   for (let n = 0; ; n++) {
     const name = n === 0 ? id : `${id}.${n}`;
     if (store.lstat(name) !== undefined) continue;
     store.attempt('rename the staging directory to', name, path => renameSync(store.at(staging), path));
-    return name;
+    const [renamed, ours] = [store.lstat(name), built.stat()];
+    if (renamed?.ino === ours.ino && renamed.dev === ours.dev) return name;
+    if (renamed !== undefined) store.attempt('rename', name, path => renameSync(path, store.at(staging)));
+    const path = store.show(staging);
+    throw new HoldfastError(
+      'STORE_REFUSED',
+      `${quote(path)} was replaced while the snapshot was built in it`,
+      { path },
+    );
   }
 }
 

@@ -8,7 +8,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { childrenOf } from './stand-in.ts';
+import { childrenOf, isAlive } from './stand-in.ts';
 
 /** A system call on something of ours: the nth of its name in the main thread. */
 export interface TracedCall {
@@ -130,7 +130,7 @@ export async function stopAfter(
         if (woken.has(pid)) continue;
         woken.add(pid);
         if (isMain(pid)) await meanwhile(); // else it is a child in its own nth call
-        process.kill(pid, 'SIGCONT');
+        if (isAlive(pid)) process.kill(pid, 'SIGCONT');
       }
       await sleep(5);
     }
