@@ -62,23 +62,24 @@ export function callsOn(paths: readonly string[], command: readonly string[]): T
 }
 
 /**
- * Runs the command with one call tampered with: `error=EIO`, or `signal=KILL`. `late` is whether it came after the
- * command had become a file below a directory named `became`: the shell reads the kernel's text in /proc byte by byte,
- * so that counts of read(2) differ a little from run to run.
+ * Runs the command with one call tampered with: `error=EIO`, or `signal=KILL`. The shell reads the kernel's text in
+ * /proc byte by byte, so that counts of read(2) differ a little from run to run: `missed` is whether the call was one
+ * after the command had become the snapshot's lightningd, or on the descriptor of something that is not in `dir`
+ * (libuv aborts where its own eventfd fails).
  */
 export function inject(
   call: TracedCall,
   what: string,
-  became: string,
+  dir: string,
   command: readonly string[],
-): Traced & { readonly late: boolean } {
+): Traced & { readonly missed: boolean } {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-strace-'));
   try {
     const log = join(directory, 'log');
     const filter = ['-e', `trace=${call.name},execve`, '-e', `inject=${call.name}:${what}:when=${call.nth}`];
     const { status, signal, stdout, stderr } = spawnSync(
       'strace',
-      ['-f', '-qq', '-o', log, ...filter, ...command],
+      ['-f', '-y', '-qq', '-o', log, ...filter, ...command],
       {
         encoding: 'utf8',
         timeout: 60_000,
@@ -87,11 +88,12 @@ export function inject(
     const lines = readFileSync(log, 'latin1').split('\n');
     const main = `${/^\d+/.exec(lines[0] ?? '')?.[0]} `;
     const mains = lines.filter(line => line.startsWith(main));
-    const injected = mains.findIndex(line => line.includes('(INJECTED)'));
-    const late = mains
-      .slice(0, Math.max(injected, 0))
-      .some(line => line.includes(`execve("`) && line.includes(`/${became}/`));
-    return { status, signal, stdout, stderr, late };
+    const at = mains.findIndex(line => line.includes('(INJECTED)'));
+    const descriptor = /^\d+ +\w+\(\d+<(.*?)>/.exec(mains[at] ?? '')?.[1];
+    const missed =
+      mains.slice(0, Math.max(at, 0)).some(line => /execve\(".*\/subdaemons\//.test(line)) ||
+      (descriptor !== undefined && !descriptor.startsWith(dir));
+    return { status, signal, stdout, stderr, missed };
   } finally {
     rmSync(directory, { recursive: true });
   }
