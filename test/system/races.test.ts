@@ -75,7 +75,7 @@ function replaceByLink(path: string, world: World): void {
 const stagingOf = ({ store }: World): string | undefined =>
   existsSync(store) ? readdirSync(store).find(name => name.startsWith('.staging')) : undefined;
 
-/** What somebody does while the launch stands still. */
+/** What somebody does while the launch stands still. (Within the staging directory the node's own user can do anything.) */
 const MOVES: Readonly<Record<string, (world: World) => Promise<void> | void>> = {
   'a source is replaced by the next version': replaceSource((path, { next }) =>
     writeFileSync(path, readFileSync(join(next.prefix, SUBDAEMON)), { mode: 0o755 }),
@@ -84,9 +84,12 @@ const MOVES: Readonly<Record<string, (world: World) => Promise<void> | void>> = 
     symlinkSync(join(outside, 'precious'), path),
   ),
   'a source becomes a FIFO': replaceSource(path => spawnSync('mkfifo', [path])),
-  'a source is written to in place': ({ installed, next }) =>
-    writeFileSync(join(installed.prefix, SUBDAEMON), readFileSync(join(next.prefix, SUBDAEMON))),
-  'a source is cut off': ({ installed }) => writeFileSync(join(installed.prefix, SUBDAEMON), ''),
+  'a source is written to in place': ({ installed, next }) => {
+    upgrade('in-place', next.prefix, installed.prefix, [SUBDAEMON]);
+  },
+  'a source is cut off': ({ installed }) => {
+    spawnSync('truncate', ['--size=0', join(installed.prefix, SUBDAEMON)]); // ETXTBSY while it is asked for its version
+  },
   'the whole installation is upgraded': ({ installed, next }) => {
     upgrade('rename', next.prefix, installed.prefix);
   },
@@ -94,10 +97,6 @@ const MOVES: Readonly<Record<string, (world: World) => Promise<void> | void>> = 
   'the staging directory becomes a link': world => {
     const staging = stagingOf(world);
     if (staging !== undefined) replaceByLink(join(world.store, staging), world);
-  },
-  'a directory of the staging directory becomes a link': world => {
-    const staging = stagingOf(world);
-    if (staging !== undefined) replaceByLink(join(world.store, staging, 'bin'), world);
   },
   'current becomes a directory': ({ store }) => {
     const current = join(store, 'current');
