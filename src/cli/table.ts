@@ -7,6 +7,19 @@ import { METHODS } from '../snapshot/placement.ts';
 /** What `run --on-upgrade` may do. */
 export const ON_UPGRADE = ['restart', 'notify'] as const;
 
+/** The networks of lightningd, as --network takes them (bitcoin/chainparams.c). */
+export const NETWORKS = [
+  'bitcoin',
+  'testnet',
+  'testnet4',
+  'signet',
+  'regtest',
+  'liquid',
+  'liquid-regtest',
+  'litecoin',
+  'litecoin-testnet',
+] as const;
+
 interface OptionSpec {
   /** what stands behind the `=` in the help; a flag has none */
   readonly value?: string;

@@ -1,0 +1,7 @@
+/** marked-man has no types of its own: an extension of marked that writes roff. */
+declare module 'marked-man' {
+  import type { MarkedExtension } from 'marked';
+
+  const extension: MarkedExtension;
+  export default extension;
+}

@@ -1,0 +1,128 @@
+/** What is published: the files of the npm package, its manual pages and its completions. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { HOLDFAST } from '../helpers/holdfast.ts';
+import { works } from '../helpers/running.ts';
+import { tempDir } from '../helpers/stand-in.ts';
+
+const checkout = join(HOLDFAST, '../..');
+const completions = join(checkout, 'dist/completions');
+
+test('npm packs the program, its documents and nothing else, in less than half a megabyte', () => {
+  const said = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: checkout,
+    encoding: 'utf8',
+  });
+  const [{ files, unpackedSize }] = JSON.parse(said);
+  const paths: string[] = files.map(({ path }: { path: string }) => path);
+  const others = paths.filter(
+    path =>
+      !/^(bin\/holdfast|dist\/[\w-]+\.cjs|dist\/man\/.*|dist\/completions\/.*|docs\/.*|contrib\/.*)$/.test(
+        path,
+      ) && !['package.json', 'README.md', 'LICENSE', 'SECURITY.md', 'CHANGELOG.md'].includes(path),
+  );
+  expect(others).toEqual([]);
+  expect(paths).toEqual(expect.arrayContaining(['bin/holdfast', 'dist/cli.cjs', 'dist/man/holdfast.1']));
+  expect(unpackedSize).toBeLessThan(500_000);
+});
+
+describe('the manual pages', () => {
+  const pages = ['holdfast.1', 'holdfast-manifest.5'].map(page => join(checkout, 'dist/man', page));
+
+  test('are good manual pages for mandoc and for groff', ctx => {
+    if (!works('mandoc', ...pages)) ctx.skip('mandoc is not installed');
+    const { stdout } = spawnSync('mandoc', ['-T', 'lint', '-W', 'warning', ...pages], { encoding: 'utf8' });
+    const warnings = stdout.split('\n').filter(line => line !== '' && !line.includes('cannot parse date'));
+    expect(warnings).toEqual([]);
+  });
+
+  test('tell of every command and option', () => {
+    const text = readFileSync(pages[0]!, 'utf8').replaceAll('\\-', '-');
+    const help = execFileSync(HOLDFAST, ['--help'], { encoding: 'utf8' });
+    for (const [, command] of help.matchAll(/^ {2}([a-z-]+) {2,}\S/gm))
+      if (command !== 'run' && command !== 'others') expect(text).toContain(`\\fB${command}\\fP`);
+    const options = execFileSync(HOLDFAST, ['run', '--help'], { encoding: 'utf8' }).matchAll(
+      /^ {2}(--[a-z-]+)/gm,
+    );
+    for (const [, option] of options) expect(text).toContain(`\\fB${option}`);
+  });
+});
+
+/** What each of these is completed to. */
+const CASES: readonly [line: string, words: readonly string[]][] = [
+  ['holdfast st', ['status']],
+  ['holdfast run --me', ['--method']],
+  ['holdfast run --method=co', ['copy']],
+  ['holdfast run --on-upgrade=n', ['notify']],
+  ['holdfast status --network=re', ['regtest']],
+  ['holdfast help ve', ['verify']],
+  ['holdfast verify 14e', ['14e6ad13445a48db']],
+  ['holdfast export cur', ['current']],
+];
+
+/** A home with a snapshot in it, as far as a completion can see. */
+function makeHome(): string {
+  const home = tempDir();
+  mkdirSync(join(home, '.lightning/subdaemons/14e6ad13445a48db'), { recursive: true });
+  return home;
+}
+
+describe('completion', () => {
+  test('in bash', () => {
+    const script = `
+source "$1"
+compopt() { :; }
+COMP_LINE=$2 COMP_POINT=\${#2}
+read -ra COMP_WORDS <<<"\${2//=/ = }"
+COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
+_holdfast
+printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const home = makeHome();
+    for (const [line, words] of CASES) {
+      const args = ['-c', script, 'bash', join(completions, 'holdfast.bash'), line];
+      const said = execFileSync('bash', args, { encoding: 'utf8', env: { ...process.env, HOME: home } });
+      expect([line, ...said.split('\n').filter(Boolean)]).toEqual([
+        line,
+        ...words.map(word => (word === '--method' ? '--method=' : word)),
+      ]);
+    }
+  });
+
+  test('in fish', ctx => {
+    if (!works('fish', '--version')) ctx.skip('fish is not installed');
+    const home = makeHome();
+    for (const [line, words] of [...CASES, ['holdfast run fish --no-con', ['--no-config']] as const]) {
+      const said = execFileSync(
+        'fish',
+        ['-c', `source ${join(completions, 'holdfast.fish')}; complete -C '${line}'`],
+        { encoding: 'utf8', env: { ...process.env, HOME: home } },
+      );
+      const found = said.split('\n').map(answer => answer.split('\t')[0]!.replace(/^--[a-z-]+=(?=.)/, ''));
+      expect([line, ...found]).toEqual(expect.arrayContaining([line, ...words]));
+    }
+  });
+
+  test('in zsh', ctx => {
+    if (!works('zsh', '--version')) ctx.skip('zsh is not installed');
+    const script = `
+zmodload zsh/zpty
+zpty z zsh -f -i
+zpty -w z "fpath=($1 \\$fpath); autoload -U compinit; compinit -u -D; echo READY"
+while zpty -r z line; do [[ $line == READY* ]] && break; done
+zpty -n -w z "$2"$'\\t'
+zpty -n -w z $'\\x01echo \\x05; echo DONE\\n'
+while zpty -r z line; do print -r -- $line; [[ $line == DONE* ]] && break; done`;
+    const home = makeHome();
+    for (const [line, words] of CASES) {
+      const args = ['-f', '-c', script, 'zsh', completions, line];
+      const said = execFileSync('zsh', args, {
+        encoding: 'utf8',
+        timeout: 20_000,
+        env: { ...process.env, HOME: home },
+      });
+      for (const word of words) expect([line, said]).toEqual([line, expect.stringContaining(word)]);
+    }
+  });
+});
