@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { licenses } from './scripts/licenses.js';
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
 
@@ -67,6 +68,7 @@ export default {
   transform: { define: { __VERSION__: JSON.stringify(version) } },
   preserveEntrySignatures: false,
   external: [/^koffi/],
+  plugins: [licenses()],
   output: {
     dir: 'dist',
     format: 'cjs',

@@ -1,0 +1,148 @@
+/**
+ * The Debian package of this checkout, for this machine's architecture: `npm run deb` leaves holdfast_VERSION_ARCH.deb
+ * in the current directory. Needs dpkg-deb, and the build. Holds no more than the npm package and koffi.
+ */
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+
+const checkout = join(import.meta.dirname, '..');
+const { version, description } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
+const architecture = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
+const MAINTAINER = 'The holdfast authors <holdfast@packages.invalid>';
+const top = mkdtempSync(join(tmpdir(), 'holdfast-deb-'));
+
+try {
+  putProgram();
+  putDocuments();
+  putCompletions();
+  putControl();
+  setModes(top);
+  const file = `holdfast_${version}_${architecture}.deb`;
+  execFileSync('dpkg-deb', ['--build', '--root-owner-group', '-Zxz', top, file], { stdio: 'ignore' });
+  console.log(file);
+} finally {
+  rmSync(top, { recursive: true });
+}
+
+/** Where npm would have it, below one directory of ours. */
+function putProgram() {
+  const lib = 'usr/lib/holdfast';
+  const koffi = 'node_modules/koffi';
+  const addon = `node_modules/@koromix/koffi-linux-${process.arch}`;
+  copy('package.json', lib);
+  copy('bin/holdfast', join(lib, 'bin'));
+  for (const name of readdirSync(join(checkout, 'dist')))
+    if (name.endsWith('.cjs')) copy(join('dist', name), join(lib, 'dist'));
+  for (const name of ['package.json', 'index.cjs', 'index.js', 'indirect.cjs', 'indirect.js'])
+    copy(join(koffi, name), join(lib, koffi));
+  for (const name of ['package.json', 'index.js', `linux_${process.arch}`])
+    copy(join(addon, name), join(lib, addon));
+  mkdirSync(join(top, 'usr/bin'), { recursive: true });
+  symlinkSync('../lib/holdfast/bin/holdfast', join(top, 'usr/bin/holdfast'));
+}
+
+function putDocuments() {
+  const doc = 'usr/share/doc/holdfast';
+  for (const name of ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'docs/schema']) copy(name, doc);
+  for (const name of readdirSync(join(checkout, 'docs')))
+    if (name.endsWith('.md')) copy(join('docs', name), doc);
+  for (const name of readdirSync(join(checkout, 'contrib')))
+    copy(join('contrib', name), join(doc, 'examples'));
+  for (const page of ['holdfast.1', 'holdfast-manifest.5'])
+    compress(
+      readFileSync(join(checkout, 'dist/man', page), 'utf8'),
+      `usr/share/man/man${page.slice(-1)}/${page}.gz`,
+    );
+  compress(
+    `holdfast (${version}) unstable; urgency=medium\n\n  * CHANGELOG.md beside this file tells what is new.\n\n -- ${MAINTAINER}  ${new Date().toUTCString().replace('GMT', '+0000')}\n`,
+    join(doc, 'changelog.gz'),
+  );
+  const licenses = ['LICENSE', 'dist/LICENSES', 'node_modules/koffi/LICENSE.txt'];
+  const texts = licenses.map(name => readFileSync(join(checkout, name), 'utf8'));
+  write(
+    join(doc, 'copyright'),
+    `Upstream-Name: holdfast\n\nholdfast\n\n${texts[0]}\nCode of these packages is part of holdfast's:\n\n${texts[1]}\nkoffi\n\n${texts[2]}`,
+  );
+}
+
+function putCompletions() {
+  copy('dist/completions/holdfast.bash', 'usr/share/bash-completion/completions', 'holdfast');
+  copy('dist/completions/_holdfast', 'usr/share/zsh/vendor-completions');
+  copy('dist/completions/holdfast.fish', 'usr/share/fish/vendor_completions.d');
+}
+
+/** deb-control(5). */
+function putControl() {
+  const kilobytes = Math.ceil(sizeOf(top) / 1024);
+  write(
+    'DEBIAN/control',
+    `Package: holdfast
+Version: ${version}
+Architecture: ${architecture}
+Maintainer: ${MAINTAINER}
+Installed-Size: ${kilobytes}
+Depends: nodejs (>= 20.19), libc6
+Suggests: xz-utils, zstd
+Section: net
+Priority: optional
+Description: start Core Lightning from a snapshot of its own binaries
+ ${description.replace(/(.{1,70})(?: |$)/g, '$1\n ').trim()}.
+ .
+ Put "holdfast run" in front of the command that starts lightningd: it links or
+ copies every binary of the installation to the node's data directory, with a
+ Merkle manifest, and becomes the lightningd in there.
+`,
+  );
+}
+
+/** @param {string} from below the checkout @param {string} directory @param {string} [name] */
+function copy(from, directory, name = basename(from)) {
+  cpSync(join(checkout, from), join(top, directory, name), { recursive: true });
+}
+
+/** @param {string} text @param {string} to */
+function compress(text, to) {
+  mkdirSync(dirname(join(top, to)), { recursive: true });
+  writeFileSync(join(top, to), gzipSync(text, { level: 9 }));
+}
+
+/** @param {string} path @param {string} text */
+function write(path, text) {
+  mkdirSync(dirname(join(top, path)), { recursive: true });
+  writeFileSync(join(top, path), text);
+}
+
+/** Whatever the umask of the checkout was. @param {string} path */
+function setModes(path) {
+  const stat = lstatSync(path);
+  if (stat.isSymbolicLink()) return;
+  const isProgram = path.endsWith('/bin/holdfast') || readStart(path, stat) === '#!';
+  chmodSync(path, stat.isDirectory() || isProgram ? 0o755 : 0o644);
+  if (stat.isDirectory()) for (const name of readdirSync(path)) setModes(join(path, name));
+}
+
+/** @param {string} path @param {import('node:fs').Stats} stat */
+function readStart(path, stat) {
+  return stat.isFile() ? readFileSync(path).subarray(0, 2).toString('latin1') : '';
+}
+
+/** @param {string} path @returns {number} */
+function sizeOf(path) {
+  const stat = lstatSync(path);
+  if (!stat.isDirectory()) return stat.size;
+  return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 4096);
+}

@@ -1,0 +1,65 @@
+/** The Debian package of `npm run deb`: installed, used and purged in a root of its own, an overlay over this machine's. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { HOLDFAST } from '../helpers/holdfast.ts';
+import { inMountNamespace } from '../helpers/in-namespace.ts';
+import { works } from '../helpers/running.ts';
+import { makeCInstallation, noCompiler, tempDir } from '../helpers/stand-in.ts';
+
+const checkout = join(HOLDFAST, '../..');
+
+/** Builds the package; gives its path. */
+function build(): string {
+  const dir = tempDir();
+  execFileSync(process.execPath, [join(checkout, 'scripts/deb.js')], { cwd: dir });
+  return join(dir, readdirSync(dir).find(name => name.endsWith('.deb'))!);
+}
+
+test('has no errors for lintian', ctx => {
+  if (!works('lintian', '--version') || !works('dpkg-deb', '--version')) ctx.skip('lintian is not installed');
+  const { stdout } = spawnSync('lintian', ['--fail-on', 'none', build()], { encoding: 'utf8' });
+  expect(stdout.split('\n').filter(line => /^[EW]:/.test(line))).toEqual([]);
+});
+
+test('is installed, used and purged, and leaves nothing', ctx => {
+  const reason = process.geteuid?.() !== 0 ? 'needs root' : noCompiler();
+  if (reason !== undefined) ctx.skip(reason);
+  if (!works('dpkg-query', '--show', 'dpkg')) ctx.skip('this machine is not run by dpkg');
+  const dir = tempDir();
+  cpSync(build(), join(dir, 'holdfast.deb'));
+  makeCInstallation(join(dir, 'installation'), 'v25.12');
+  mkdirSync(join(dir, 'memory'));
+  const [found] = inMountNamespace<Record<string, string>>(
+    dir,
+    `
+mount -t tmpfs tmpfs "$D/memory"
+mkdir "$D/memory/"{upper,work,root}
+mount -t overlay overlay -o "lowerdir=/,upperdir=$D/memory/upper,workdir=$D/memory/work" "$D/memory/root"
+cd "$D/memory/root"
+mount --rbind /proc proc
+mount --rbind /dev dev
+mount -t tmpfs tmpfs tmp
+mkdir -p tmp/d
+mount --bind "$D" tmp/d
+[ -e usr/bin/node ] || { touch usr/bin/node; mount --bind ${process.execPath} usr/bin/node; }
+in_root() { chroot . env -u HOLDFAST_NODE PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
+in_root dpkg --force-depends --install /tmp/d/holdfast.deb >&2
+version=$(in_root holdfast --version)
+in_root /tmp/d/installation/usr/bin/lightningd --version >&2
+snapshot=$(in_root holdfast snapshot /tmp/d/installation/usr/bin/lightningd --lightning-dir=/tmp/d/lightning)
+verify=$(in_root holdfast verify "$snapshot" | head -n 1)
+files=$(in_root dpkg-query --listfiles holdfast | grep -E '/(holdfast.1.gz|_holdfast|holdfast.fish|80holdfast|holdfast.conf)$' | wc -l)
+in_root dpkg --purge holdfast >&2
+left=$(cd "$D/memory/upper" && find . -name '*holdfast*' ! -type c | tr '\\n' ' ')
+printf '{"version":"%s","verify":"%s","files":"%s","left":"%s"}\\n' "$version" "$verify" "$files" "$left"
+`,
+  );
+  expect(found).toEqual({
+    version: expect.stringMatching(/^holdfast \d/),
+    verify: expect.stringContaining(': ok (v25.12, '),
+    files: '7',
+    left: '',
+  });
+});
