@@ -1,9 +1,9 @@
-/** A plugin of rolldown: the licences of the packages whose code it bundles, as LICENSES beside it. */
+/** A plugin of rolldown: the licences of the packages whose code it bundles, as a file beside it. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** @returns {import('rolldown').Plugin} */
-export function licenses() {
+/** @param {string} fileName @returns {import('rolldown').Plugin} */
+export function licenses(fileName) {
   return {
     name: 'licenses',
     generateBundle(_options, bundle) {
@@ -11,7 +11,7 @@ export function licenses() {
       const packages = modules.flatMap(id => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0] ?? []);
       this.emitFile({
         type: 'asset',
-        fileName: 'LICENSES',
+        fileName,
         source: [...new Set(packages)].sort().map(licenseOf).join('\n'),
       });
     },

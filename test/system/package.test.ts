@@ -10,7 +10,7 @@ import { tempDir } from '../helpers/stand-in.ts';
 const checkout = join(HOLDFAST, '../..');
 const completions = join(checkout, 'dist/completions');
 
-test('npm packs the program, its documents and nothing else, in less than half a megabyte', () => {
+test('npm packs the program, its documents and nothing else, in less than 800 kB', () => {
   const said = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
     cwd: checkout,
     encoding: 'utf8',
@@ -19,13 +19,13 @@ test('npm packs the program, its documents and nothing else, in less than half a
   const paths: string[] = files.map(({ path }: { path: string }) => path);
   const others = paths.filter(
     path =>
-      !/^(bin\/holdfast|dist\/[\w-]+\.cjs|dist\/man\/.*|dist\/completions\/.*|docs\/.*|contrib\/.*)$/.test(
+      !/^(bin\/holdfast|dist\/([\w-]+\.cjs|index\.js|[\w.]*LICENSES)|(dist\/(man|completions|types)|docs|contrib)\/.*)$/.test(
         path,
       ) && !['package.json', 'README.md', 'LICENSE', 'SECURITY.md', 'CHANGELOG.md'].includes(path),
   );
   expect(others).toEqual([]);
   expect(paths).toEqual(expect.arrayContaining(['bin/holdfast', 'dist/cli.cjs', 'dist/man/holdfast.1']));
-  expect(unpackedSize).toBeLessThan(500_000);
+  expect(unpackedSize).toBeLessThan(800_000);
 });
 
 describe('the manual pages', () => {

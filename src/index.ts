@@ -1,0 +1,100 @@
+/**
+ * holdfast as a library: take a snapshot, verify one, compute a root. The command line is built on the same functions.
+ *
+ * ```ts
+ * import { buildSnapshot, verifySnapshot } from 'holdfast';
+ *
+ * const { path, root } = await buildSnapshot({ lightningd: '/usr/bin/lightningd', lightningDir: '/var/lib/lightning' });
+ * const { verdict, findings } = await verifySnapshot(path, { expectRoot: root });
+ * ```
+ *
+ * Whatever fails is a HoldfastError: decide on its `code`. Nothing is printed, and the process is left as it was.
+ */
+import { resolve } from 'node:path';
+import type { PrepareOptions } from './commands/prepare.ts';
+import { type SnapshotResult, snapshot } from './commands/snapshot.ts';
+import { type ManifestFile, makeManifest } from './manifest/manifest.ts';
+import { sha256 } from './snapshot/digest.ts';
+import { type SnapshotReport, type VerifyOptions, verifySnapshot as verifyAt } from './snapshot/verify.ts';
+
+export { type ErrorCode, HoldfastError } from './errors.ts';
+export type { ManifestFile } from './manifest/manifest.ts';
+export type { SnapshotReport, SnapshotResult, VerifyOptions };
+
+/** Which installation, and where the snapshot goes. What is left out is as on the command line. */
+export interface BuildOptions {
+  /** lightningd: a path, or a name that is looked up in PATH; default `lightningd` */
+  readonly lightningd?: string;
+  /** a release archive to take the installation from, in place of `lightningd` */
+  readonly from?: string;
+  /** the node's directory; default `~/.lightning` */
+  readonly lightningDir?: string;
+  /** the store; default `<lightningDir>/subdaemons` */
+  readonly snapshotDir?: string;
+  /** force one placement; default: hard link, else reflink, else copy, for each file */
+  readonly method?: 'auto' | 'hardlink' | 'reflink' | 'copy';
+  /** use another directory where the store cannot hold programs; default true */
+  readonly fallback?: boolean;
+  /** ask every program for its version; default true */
+  readonly gate?: boolean;
+  /** how long an upgrade may take to finish, ms; default 30,000 */
+  readonly settleMs?: number;
+  /** refuse any other root, 64 hex digits */
+  readonly expectRoot?: string;
+  /** something the operator should know though all goes well; default: nobody is told */
+  readonly onWarning?: (message: string) => void;
+}
+
+/**
+ * Takes a snapshot of an installation, or finds that the one there is proven to be it; wipes the snapshots that nothing
+ * runs from. Nothing is held afterwards: a launch that wipes may remove the snapshot again unless a node runs from it.
+ * @throws HoldfastError `NOT_FOUND`, `NOT_AN_INSTALLATION`, `BAD_SOURCE`, `GATE`, `STORE_REFUSED`, `WRONG_USER`, `NOEXEC`,
+ *   `PLACEMENT`, `ROOT_MISMATCH`, `ARCHIVE`, `UNREADABLE` or `SYSTEM`; the store is then as it was
+ */
+export function buildSnapshot(options: BuildOptions = {}): Promise<SnapshotResult> {
+  const { lightningd, from, lightningDir, snapshotDir, method = 'auto', expectRoot, onWarning } = options;
+  const request: PrepareOptions = {
+    lightningd,
+    from: from === undefined ? undefined : resolve(from),
+    pin: { sha256: undefined, sums: undefined },
+    args: lightningDir === undefined ? [] : [Buffer.from(`--lightning-dir=${resolve(lightningDir)}`)],
+    snapshotDir: snapshotDir === undefined ? undefined : resolve(snapshotDir),
+    method,
+    fallback: options.fallback ?? true,
+    gate: options.gate ?? true,
+    settleMs: options.settleMs ?? 30_000,
+    expectRoot,
+  };
+  const silent = (): void => undefined;
+  const environment = Object.entries(process.env).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  return snapshot(request, {
+    environment: Object.fromEntries(environment),
+    cwd: process.cwd(),
+    uid: process.geteuid?.() ?? 0,
+    pid: process.pid,
+    self: import.meta.filename,
+    warn: onWarning ?? silent,
+    notice: silent,
+    detail: silent,
+  });
+}
+
+/**
+ * Is the snapshot at `path` what its manifest says? Reads and hashes every file; never writes.
+ * @returns `verdict` `ok`, `finding`, or `unknown` where not all could be determined; `findings` name each file
+ * @throws HoldfastError `NO_SNAPSHOT` where there is none, `SYSTEM` where the directory cannot be entered
+ */
+export async function verifySnapshot(path: string, options: VerifyOptions = {}): Promise<SnapshotReport> {
+  return (await verifyAt(resolve(path), options)).report;
+}
+
+/**
+ * The Merkle root over these files, in whatever order they come: RFC 9162's MTH over the entries of docs/manifest.md.
+ * @returns 64 lower-case hex digits
+ * @throws HoldfastError `MANIFEST_INVALID`: a path, mode, size or digest that no manifest can have, or a path twice
+ */
+export function merkleRoot(files: readonly ManifestFile[]): string {
+  return makeManifest('none', files, sha256).root; // the root says nothing of the version
+}

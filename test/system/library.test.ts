@@ -1,0 +1,71 @@
+/** holdfast as a library, as a program imports it: from the built package, with its types. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { HOLDFAST, holdfast } from '../helpers/holdfast.ts';
+import { makeInstallation, tempDir } from '../helpers/stand-in.ts';
+
+const checkout = join(HOLDFAST, '../..');
+
+/** A directory in which `import 'holdfast'` finds the built package. */
+function makeProject(source: string): string {
+  const dir = tempDir();
+  mkdirSync(join(dir, 'node_modules/@types'), { recursive: true });
+  symlinkSync(checkout, join(dir, 'node_modules/holdfast'));
+  symlinkSync(join(checkout, 'node_modules/@types/node'), join(dir, 'node_modules/@types/node'));
+  writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
+  writeFileSync(join(dir, 'main.ts'), source);
+  const options = {
+    module: 'NodeNext',
+    target: 'ES2023',
+    strict: true,
+    types: ['node'],
+    skipLibCheck: false,
+  };
+  writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: ['main.ts'] }));
+  return dir;
+}
+
+const compile = (dir: string) =>
+  spawnSync(process.execPath, [join(checkout, 'node_modules/typescript/bin/tsc'), '--project', dir], {
+    cwd: dir,
+    encoding: 'utf8',
+  });
+
+test('builds, verifies and computes what the command line does', () => {
+  const dir = makeProject(`
+import { buildSnapshot, HoldfastError, type ManifestFile, merkleRoot, verifySnapshot } from 'holdfast';
+const [lightningd = '', lightningDir = ''] = process.argv.slice(2);
+const snapshot = await buildSnapshot({ lightningd, lightningDir });
+const { verdict } = await verifySnapshot(snapshot.path, { expectRoot: snapshot.root });
+const { readFileSync } = await import('node:fs');
+const files: ManifestFile[] = JSON.parse(readFileSync(snapshot.path + '/manifest.json', 'utf8')).files;
+let code = '';
+try {
+  await buildSnapshot({ lightningd: '/nowhere/lightningd', lightningDir });
+} catch (error) {
+  if (error instanceof HoldfastError) code = error.code;
+}
+console.log(JSON.stringify({ root: snapshot.root, verdict, computed: merkleRoot(files.reverse()), code }));
+`);
+  expect(compile(dir)).toMatchObject({ status: 0, stdout: '' });
+  const installed = makeInstallation(join(dir, 'usr'), 'v25.12');
+  const said = execFileSync(
+    process.execPath,
+    [join(dir, 'main.js'), installed.lightningd, join(dir, 'lightning')],
+    {
+      encoding: 'utf8',
+    },
+  );
+  const root = holdfast(['root', installed.prefix]).stdout.trim();
+  expect(JSON.parse(said)).toEqual({ root, verdict: 'ok', computed: root, code: 'NOT_FOUND' });
+});
+
+test('its types refuse what the functions would', () => {
+  const dir = makeProject(`
+import { buildSnapshot } from 'holdfast';
+void buildSnapshot({ method: 'pin' });
+`);
+  expect(compile(dir).stdout).toMatch(/main\.ts\(3,.*Type '"pin"' is not assignable/s);
+});
