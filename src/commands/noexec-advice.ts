@@ -38,7 +38,7 @@ function adviceForDirectory({ path, exec, exists, judged, write, mount }: Direct
         {
           type: `man mount.${mount?.fsType ?? 'FSTYPE'}`,
           effect:
-            'says which option gives files an execute bit: fmask= or umask= (vfat, exfat, ntfs), file_mode= (cifs)',
+            'says which option has it keep modes, or gives files an execute bit: permissions (ntfs-3g), fmask= (vfat), file_mode= (cifs)',
         },
       ];
     case 'refused':

@@ -6,7 +6,7 @@ import { HoldfastError, quote } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
 import { freeBytes } from '../linux/free-space.ts';
 import { isNoexec, mountOfOpen } from '../linux/mountinfo.ts';
-import { canExecute } from './executable.ts';
+import { whyUnfit } from './executable.ts';
 import {
   type FallbackContext,
   type FallbackOrigin,
@@ -56,23 +56,20 @@ export function chooseFallback(store: string, context: FallbackContext, needed: 
       passedOver.push({ origin, path, reason: error.message });
     }
   }
-  throw new HoldfastError(
-    'NOEXEC',
-    `no program can be executed below ${quote(store)}, and no other directory will do`,
-    {
-      path: store,
-      details: passedOver.map(({ origin, reason }) => `${origin}: ${reason}`),
-      hint: ['holdfast noexec-check says what to type', 'or use a store elsewhere: --snapshot-dir=DIR'],
-    },
-  );
+  throw new HoldfastError('NOEXEC', `${quote(store)} cannot hold programs, and no other directory will do`, {
+    path: store,
+    details: passedOver.map(({ origin, reason }) => `${origin}: ${reason}`),
+    hint: ['holdfast noexec-check says what to type', 'or use a store elsewhere: --snapshot-dir=DIR'],
+  });
 }
 
 function whyNotExecutable(directory: Directory): string | undefined {
-  if (canExecute(directory.at(), directory.path)) return undefined;
+  const reason = whyUnfit(directory.at(), directory.path);
+  if (reason === undefined) return undefined;
   const mount = mountOfOpen(directory.fd, directory.path);
   return mount !== undefined && isNoexec(mount)
     ? `${quote(directory.path)} is on ${quote(mount.mountPoint)}, which is mounted noexec`
-    : `no program can be executed in ${quote(directory.path)}`;
+    : reason;
 }
 
 /** Why a new snapshot does not fit; a store that has one already may need no new one, and is not asked. */

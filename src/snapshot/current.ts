@@ -14,6 +14,9 @@ export function readCurrent(store: Directory): string | undefined {
   }
 }
 
+/** What symlink(2) says where the file system has none: vfat and exfat, and exfat through FUSE. */
+const NO_LINKS = new Set(['EPERM', 'EOPNOTSUPP', 'ENOSYS']);
+
 /**
  * Points `current` to a snapshot's name, or, where the store is a fallback, to an absolute path. The new link is
  * made under a staging name, which the next wipe removes if we die before the rename.
@@ -26,6 +29,13 @@ export function setCurrent(
 ): void {
   if (readCurrent(store) === target) return;
   const temporary = stagingName(unique.pid, unique.random);
-  store.attempt('make the link', temporary, path => symlinkSync(target, path));
+  try {
+    symlinkSync(target, store.at(temporary));
+  } catch (error) {
+    const hint = NO_LINKS.has(errnoOf(error) ?? '')
+      ? 'the file system has no symbolic links: use a store elsewhere, --snapshot-dir=DIR'
+      : [];
+    throw systemError('make the link', store.show(temporary), error, { hint });
+  }
   store.attempt('replace the link', CURRENT_NAME, path => renameSync(store.at(temporary), path));
 }

@@ -9,7 +9,7 @@ import { getSystemErrorMap } from 'node:util';
 import { errnoOf } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
 import { smallestProgram } from '../linux/smallest-program.ts';
-import { probeName, removeProbe } from './executable.ts';
+import { isExecutable, probeName, removeProbe } from './executable.ts';
 
 const { O_RDWR, O_RDONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
 
@@ -19,7 +19,7 @@ export const EXEC_VERDICTS = [
   'executable',
   /** refused, and the mount has the option noexec */
   'noexec',
-  /** the file system keeps no execute bits (vfat with fmask, cifs with file_mode) */
+  /** the file system keeps no execute bits: no file has them, or every one (vfat, exfat, ntfs, cifs) */
   'no-execute-bit',
   /** refused though the mount allows it: a security module, a seccomp filter, missing rights */
   'refused',
@@ -67,13 +67,14 @@ export function probeExec(directory: Directory, noexec: boolean): ExecProbe {
 function attemptExec(directory: Directory, noexec: boolean): ExecProbe {
   const program = findProgram();
   const path = directory.at(probeName());
-  const writing = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o700);
+  const writing = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   let reading: number | undefined;
   try {
     try {
+      if (isExecutable(writing)) return noExecuteBits('every file there would be a program');
       for (let done = 0; done < program.length; ) done += writeSync(writing, program, done);
       fchmodSync(writing, 0o755); // whatever the umask
-      if ((fstatSync(writing).mode & 0o111) === 0) return noExecuteBit();
+      if (!isExecutable(writing)) return noExecuteBits('files there never are programs');
       reading = openSync(path, O_RDONLY | O_NOFOLLOW);
       if (!isSameFile(reading, writing)) throw fault('ESTALE', 'open', 'somebody replaced the file');
     } finally {
@@ -139,12 +140,12 @@ function refusal(error: Error, noexec: boolean): ExecProbe {
   };
 }
 
-function noExecuteBit(): ExecProbe {
+function noExecuteBits(so: string): ExecProbe {
   return {
     verdict: 'no-execute-bit',
     syscall: null,
     errno: null,
-    reason: 'the file system keeps no execute bits: files there never are programs',
+    reason: `the file system keeps no execute bits: ${so}`,
   };
 }
 

@@ -18,13 +18,13 @@
  */
 
 import { accessSync, constants } from 'node:fs';
-import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
+import { errnoOf, HoldfastError, systemError } from '../errors.ts';
 import { monotonicMs } from '../linux/clock.ts';
 import type { Directory } from '../linux/directory.ts';
 import { randomBytes } from '../linux/random.ts';
 import { sleep } from '../linux/sleep.ts';
 import { setCurrent } from './current.ts';
-import { canExecute } from './executable.ts';
+import { whyUnfit } from './executable.ts';
 import { checkRoot, findProven } from './find.ts';
 import { readRecord } from './record.ts';
 import { type Found, HeldLock, type Taken, type TakeRequest, type Unsettled } from './request.ts';
@@ -117,10 +117,11 @@ function keep(request: TakeRequest, found: Found, reused: boolean, wiped: readon
   }
 }
 
-/** @throws HoldfastError `NOEXEC` where the store's file system executes nothing */
+/** @throws HoldfastError `NOEXEC` where the store's file system executes nothing, or anything */
 function checkExecutable(store: Directory): void {
-  if (canExecute(store.at(), store.path)) return;
-  throw new HoldfastError('NOEXEC', `no program can be executed below ${quote(store.path)}`, {
+  const reason = whyUnfit(store.at(), store.path);
+  if (reason === undefined) return;
+  throw new HoldfastError('NOEXEC', reason, {
     path: store.path,
     hint: ['holdfast noexec-check says why, and what to do', 'or use a store elsewhere: --snapshot-dir=DIR'],
   });

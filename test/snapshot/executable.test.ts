@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Directory } from '../../src/linux/directory.ts';
 import { smallestProgram } from '../../src/linux/smallest-program.ts';
-import { canExecute } from '../../src/snapshot/executable.ts';
+import { whyUnfit } from '../../src/snapshot/executable.ts';
 import { probeExec } from '../../src/snapshot/probe-exec.ts';
 import { ORDINARY_USER } from '../helpers/holdfast.ts';
 import { lastingDir, noMounts, programOf, underMounts } from '../helpers/mounts.ts';
@@ -16,13 +16,13 @@ const PROBE = `
   import { readdirSync } from 'node:fs';
   import { Directory } from 'src/linux/directory.ts';
   import { isNoexec, mountOfOpen } from 'src/linux/mountinfo.ts';
-  import { canExecute } from 'src/snapshot/executable.ts';
+  import { whyUnfit } from 'src/snapshot/executable.ts';
   import { probeExec } from 'src/snapshot/probe-exec.ts';
   const answers = process.argv.slice(2).map(path => {
     const directory = Directory.open(path);
     const { verdict, errno } = probeExec(directory, isNoexec(mountOfOpen(directory.fd, path)));
     let cheap;
-    try { cheap = canExecute(directory.at(), path); } catch (error) { cheap = error.errno; }
+    try { cheap = whyUnfit(directory.at(), path) === undefined; } catch (error) { cheap = error.errno; }
     return [verdict, errno, cheap, readdirSync(path).filter(name => name.startsWith('.staging'))];
   });
   console.log(JSON.stringify(answers));`;
@@ -59,7 +59,7 @@ test.each([0o000, 0o077, 0o177, 0o777])(
     const dir = tempDir();
     const old = process.umask(umask);
     try {
-      expect(canExecute(dir)).toBe(true);
+      expect(whyUnfit(dir)).toBe(undefined);
       const directory = Directory.open(dir);
       expect(probeExec(directory, false)).toMatchObject({ verdict: 'executable', errno: null });
       directory.close();
@@ -80,7 +80,7 @@ test('a directory that may not be written to is not called noexec', ctx => {
   expect(probe).toMatchObject({ verdict: 'undetermined', syscall: 'open', errno: 'EACCES' });
   expect(asUser(ORDINARY_USER, () => probeExec(directory, true))).toMatchObject({ verdict: 'noexec' });
   directory.close();
-  expect(() => asUser(ORDINARY_USER, () => canExecute(dir))).toThrow(
+  expect(() => asUser(ORDINARY_USER, () => whyUnfit(dir))).toThrow(
     expect.objectContaining({ code: 'SYSTEM', errno: 'EACCES', path: dir }),
   );
 });

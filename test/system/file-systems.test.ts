@@ -79,3 +79,45 @@ test('hard links within one for who may make them, else reflinks where there are
   }
   console.log(`file systems: ${tried.length} cases; not to be had here: ${absent.join(', ') || 'none'}`);
 }, 180_000);
+
+/** File systems of disks that come from elsewhere, through FUSE: they show a mode for all files, and keep none. */
+const MODELESS = {
+  ntfs: 'truncate -s 64M $i && mkfs.ntfs -F -q $i && ntfs-3g -o umask=022 $i $m',
+  exfat:
+    'truncate -s 64M $i && d=$(losetup --find --show $i) && mkfs.exfat $d && mount.exfat-fuse -o umask=022 $d $m',
+} as const;
+
+test('on a disk that keeps no file modes the fallback is used; without symbolic links the error says what to do', ctx => {
+  const dir = lastingDir();
+  const installed = makeCInstallation(`${dir}/installed`, 'v25.12', { plugins: 1 });
+  const script = `
+    export XDG_CACHE_HOME=$D/cache
+    ${Object.entries(MODELESS)
+      .map(
+        ([fs, make]) => `
+    fs=${fs} i=$D/$fs.img m=$D/mnt/$fs d=; mkdir -p $m
+    if (${make}) >/dev/null 2>$D/why; then
+      mkdir $m/l; r=0; $HOLDFAST snapshot ${installed.lightningd} --lightning-dir=$m/l >$D/out 2>$D/said || r=$?
+      v=0; $HOLDFAST verify --lightning-dir=$m/l >&2 || v=$?
+      printf '{"fs":"%s","status":%d,"verify":%d,"said":"%s"}\\n' $fs $r $v "$(tr '\\n' ' ' <$D/said)"
+      umount $m
+    else echo '{"absent":"${fs}"}'; fi
+    for d in $(losetup --associated $i --noheadings --output NAME); do losetup --detach $d; done`,
+      )
+      .join('')}`;
+  interface Found {
+    readonly fs: keyof typeof MODELESS;
+    readonly status: number;
+    readonly verify: number;
+    readonly said: string;
+  }
+  const lines = inMountNamespace<Found | { readonly absent: string }>(dir, script);
+  const found = lines.flatMap(line => ('absent' in line ? [] : [line]));
+  if (found.length === 0) ctx.skip('neither ntfs-3g nor exfat-fuse can mount here');
+  for (const { fs, status, verify, said } of found) {
+    expect(said).toMatch(/warning: '.*subdaemons' keeps no file modes: .* \(\$XDG_CACHE_HOME\)/);
+    if (fs === 'ntfs') expect([status, verify]).toEqual([0, 0]);
+    else
+      expect([status, said]).toEqual([2, expect.stringMatching(/no symbolic links: use a store elsewhere/)]);
+  }
+}, 60_000);
