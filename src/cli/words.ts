@@ -93,6 +93,9 @@ function readCommand(command: CommandName, words: readonly Buffer[]): Request {
   return { kind: 'command', command, options, lightningd: undefined, operands };
 }
 
+/** Options of ours that lightningd has too: for `run` and `snapshot` they are lightningd's. */
+const IS_BOTH = new Set(['lightning-dir', 'network', 'conf']);
+
 function readOption(
   command: CommandName,
   word: string,
@@ -103,12 +106,14 @@ function readOption(
   const usage = (message: string, hint = `holdfast ${command} --help`) =>
     new HoldfastError('USAGE', message, { hint });
   if (!allowed.includes(name)) {
-    if (Object.hasOwn(optionSpecs, name)) throw usage(`${command} takes no --${name}`);
-    const hints =
-      commandSpecs[command].operands === 'lightningd'
+    const isOurs = Object.hasOwn(optionSpecs, name);
+    const isLightningds = commandSpecs[command].operands === 'lightningd' && (!isOurs || IS_BOTH.has(name));
+    throw usage(
+      isOurs ? `${command} takes no --${name}` : `${command} has no option ${quote(word)}`,
+      isLightningds
         ? `lightningd's own options stand behind its name: holdfast ${command} lightningd ${word}`
-        : undefined;
-    throw usage(`${command} has no option ${quote(word)}`, hints);
+        : undefined,
+    );
   }
   const option = name as OptionName; // it stands in the table's list
   const { value: placeholder, valueOptional, repeatable } = optionSpecs[option];
@@ -134,7 +139,9 @@ function checkCount(command: CommandName, operands: readonly Buffer[]): void {
   }
 }
 
-/** `holdfast lightningd …` is the slip that the name of the tool invites. */
+/** `holdfast lightningd …` is the slip that the name of the tool invites; others stop typing too early. */
 function suggest(word: string): string {
-  return /(^|\/)lightningd$/.test(word) ? `did you mean: holdfast run ${word} …` : 'holdfast --help';
+  if (/(^|\/)lightningd$/.test(word)) return `did you mean: holdfast run ${word} …`;
+  const begun = Object.keys(commandSpecs).filter(name => word !== '' && name.startsWith(word));
+  return begun.length === 1 ? `did you mean: holdfast ${begun[0]}` : 'holdfast --help';
 }

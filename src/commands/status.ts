@@ -1,6 +1,6 @@
 /** `holdfast status`: what runs, from which snapshot; is a restart pending? Only looks. */
 import { accessSync, constants, existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { errnoOf, quote } from '../errors.ts';
 import { findNodes, type LightningNode } from '../lightning/nodes.ts';
 import { operatorProgramsOf } from '../lightning/operator-programs.ts';
@@ -128,7 +128,7 @@ export async function status(options: StatusOptions, world: World): Promise<Stat
     store,
     snapshots,
     heldBytes: heldBytes(snapshots.map(({ path }) => path)),
-    limits: [...found.limits.map(({ reason }) => reason), ...whyNotSeen(store)],
+    limits: [...found.limits.map(({ reason }) => reason), ...whyNotSeen(lightningDir), ...whyNotSeen(store)],
   };
 }
 
@@ -237,14 +237,15 @@ function snapshotsOf(store: string): StoredSnapshot[] {
   });
 }
 
-/** A store that is there but closed to us holds what we do not see. */
-function whyNotSeen(store: string): string[] {
+/** What is there but closed to us holds what we do not see; a lightning-dir that is not there may be a slip of the pen. */
+function whyNotSeen(directory: string): string[] {
   try {
-    accessSync(store, constants.R_OK | constants.X_OK);
+    accessSync(directory, constants.R_OK | constants.X_OK);
     return [];
   } catch (error) {
     const errno = errnoOf(error);
-    return errno === 'ENOENT' ? [] : [`what ${quote(store)} holds cannot be seen (${errno})`];
+    if (errno !== 'ENOENT') return [`what ${quote(directory)} holds cannot be seen (${errno})`];
+    return basename(directory) === STORE_NAME ? [] : [`there is no ${quote(directory)}`];
   }
 }
 
