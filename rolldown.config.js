@@ -21,7 +21,7 @@ const LAZY = new RegExp(
   [
     'archive/.*',
     'render/.*',
-    'cli/(export|guard|help|node-options|noexec-check|prove|root|status|verify)',
+    'cli/(export|guard|node-options|noexec-check|prove|root|status|verify)',
     'commands/(archive-source|check-proof|compare-installed|confine|confinement-list|export|guard|images|installed-now|judge-directory|lost-by-copy|noexec-\\w+|on-upgrade|origin|pinning|upgrade-watch)',
     'commands/(place-of-node|prove|root|running|status|unpacked|verify)',
     'lightning/(interpreters|node-\\w+|nodes|operator-programs|pid-files)',
@@ -48,7 +48,7 @@ const NODES = new RegExp(
     .join('|'),
 );
 
-/** What `--help` loads too: it stays in cli.cjs. */
+/** What `--version` loads too: it stays in cli.cjs. */
 const WORDS =
   /src\/(cli|cli\/(table|words)|errors|exit-codes|launch\/inherited|linux\/byte-order|snapshot\/placement)\.ts$/;
 

@@ -5,9 +5,11 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readTable } from './table.js';
+import { load } from './load.js';
 
-const { commandSpecs, optionSpecs, NETWORKS } = await readTable();
+const { commandSpecs, optionSpecs, NETWORKS } = /** @type {typeof import('../src/cli/table.ts')} */ (
+  await load('cli/table.ts')
+);
 const [directory = 'dist/completions'] = process.argv.slice(2);
 
 /**

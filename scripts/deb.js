@@ -46,7 +46,7 @@ function putProgram() {
   copy('package.json', lib);
   copy('bin/holdfast', join(lib, 'bin'));
   for (const name of readdirSync(join(checkout, 'dist')))
-    if (name.endsWith('.cjs')) copy(join('dist', name), join(lib, 'dist'));
+    if (/\.cjs$|^help\.json$/.test(name)) copy(join('dist', name), join(lib, 'dist'));
   for (const name of ['package.json', 'index.cjs', 'index.js', 'indirect.cjs', 'indirect.js'])
     copy(join(koffi, name), join(lib, koffi));
   for (const name of ['package.json', 'index.js', `linux_${process.arch}`])

@@ -7,11 +7,13 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Marked } from 'marked';
 import markedMan from 'marked-man';
-import { readTable } from './table.js';
+import { load } from './load.js';
 
 const require = createRequire(import.meta.url);
 const { version } = require('../package.json');
-const { commandSpecs, optionSpecs } = await readTable();
+const { commandSpecs, optionSpecs } = /** @type {typeof import('../src/cli/table.ts')} */ (
+  await load('cli/table.ts')
+);
 const HEADER = { manVersion: `holdfast ${version}`, manual: 'holdfast' };
 /** Every list in our pages is one of terms, `term:` and then the text: tagged paragraphs, as man(7) calls them. */
 const renderer = {

@@ -7,6 +7,7 @@
  * we become inherits those.
  */
 import { readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Outcome } from './cli/outcome.ts';
 import { type Request, readWords } from './cli/words.ts';
 import { errnoOf, HoldfastError, systemError } from './errors.ts';
@@ -36,10 +37,7 @@ async function main(): Promise<void> {
 }
 
 async function perform(request: Request, inherited: Inherited): Promise<Outcome> {
-  if (request.kind === 'help') {
-    const { helpText } = await import('./cli/help.ts');
-    return say(helpText(request.command, version()));
-  }
+  if (request.kind === 'help') return say(helpText(request.command ?? ''));
   if (request.kind === 'version') return say(`holdfast ${version()}\n`);
   const { makeChildrenPossible, run, snapshot, surroundingsOf } = await import('./cli/core.ts');
   makeChildrenPossible(inherited);
@@ -129,6 +127,11 @@ function write(fd: number, text: string): void {
       else if (errno !== 'EINTR') throw systemError('write the result to', '/dev/stdout', error);
     }
   }
+}
+
+/** The text that the build has laid out (cli/help.ts): by command, '' for holdfast itself. */
+function helpText(command: string): string {
+  return JSON.parse(readFileSync(join(import.meta.dirname, 'help.json'), 'utf8'))[command];
 }
 
 /** holdfast's own version; the build puts it here. */

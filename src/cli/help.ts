@@ -1,4 +1,4 @@
-/** The help texts, laid out by cac from the table. Loaded only when help is asked for. */
+/** The help texts, laid out by cac from the table: when holdfast is built (scripts/help.js), not when help is asked for. */
 import { cac } from 'cac';
 import { type CommandName, commandSpecs, optionSpecs } from './table.ts';
 

@@ -1,11 +1,12 @@
 /**
  * What bin/holdfast noted of the process before Node changed it, read from our own command line as the kernel has it
- * (process.argv is decoded, and loses bytes that are no UTF-8). Pure.
+ * (process.argv is decoded, and loses bytes that are no UTF-8).
  *
  *     node --jitless cli.cjs holdfast-notes/1 NAME closed=01 inherited=,3,4 blocked=0…0 LINE… = WORD…
  *
- * The LINEs are od's: the environment, then /proc/self/status and /proc/self/limits, in words of eight bytes.
+ * Only for a launch; the commands that answer are started with their words alone. The LINEs are od's: the environment, then /proc/self/status and /proc/self/limits, in words of eight bytes.
  */
+import { readFileSync } from 'node:fs';
 import { HoldfastError } from '../errors.ts';
 import { isLittleEndian } from '../linux/byte-order.ts';
 
@@ -66,7 +67,7 @@ function noteOf(note: Buffer): string {
   return note.toString('latin1', note.indexOf('=') + 1);
 }
 
-/** Started by hand as `node cli.cjs WORD…`: nothing is known, nothing is put back. */
+/** `node cli.cjs WORD…`, for a command that becomes no other program: nothing is known, nothing is put back. */
 function withoutNotes(all: readonly Buffer[]): Inherited {
   const script = all.findIndex(word => /\.c?js$/.test(word.toString('latin1')));
   return {
@@ -76,9 +77,15 @@ function withoutNotes(all: readonly Buffer[]): Inherited {
     closed: [],
     descriptors: [],
     ignoredSignals: 0n,
-    blockedSignals: 0n,
+    blockedSignals: blockedNow(),
     nofileSoft: undefined,
   };
+}
+
+/** What the shell and Node left blocked of what the caller had: a command may start children (makeChildrenPossible). */
+function blockedNow(): bigint {
+  const mask = /^SigBlk:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
+  return mask === undefined ? 0n : BigInt(`0x${mask}`);
 }
 
 /** od's lines back to bytes: the environment ends with the last NUL, the text of status and limits follows. */

@@ -8,7 +8,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { childrenOf, isAlive } from './stand-in.ts';
+import { childrenOf } from './stand-in.ts';
 
 /** A system call on something of ours: the nth of its name in the main thread. */
 export interface TracedCall {
@@ -132,7 +132,7 @@ export async function stopAfter(
         if (woken.has(pid)) continue;
         woken.add(pid);
         if (isMain(pid)) await meanwhile(); // else it is a child in its own nth call
-        if (isAlive(pid)) process.kill(pid, 'SIGCONT');
+        wake(pid);
       }
       await sleep(5);
     }
@@ -140,5 +140,14 @@ export async function stopAfter(
     return { status: strace.exitCode, signal: strace.signalCode, stdout, stderr };
   } finally {
     rmSync(directory, { recursive: true });
+  }
+}
+
+/** A child may have been killed with its parent meanwhile. */
+function wake(pid: number): void {
+  try {
+    process.kill(pid, 'SIGCONT');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
