@@ -67,10 +67,10 @@ test('od that fails, or is not there: 125, and what is needed', () => {
   mkdirSync(bin);
   for (const tool of ['readlink']) copyFileSync(`/usr/bin/${tool}`, join(bin, tool));
   const env = { PATH: bin, HOLDFAST_NODE: process.execPath };
-  const missing = spawnSync(HOLDFAST, ['--version'], { encoding: 'utf8', env });
+  const missing = spawnSync(HOLDFAST, ['run', '/bin/true'], { encoding: 'utf8', env });
   expect(missing).toMatchObject({ status: 125, stdout: '', stderr: expect.stringContaining('needs od') });
   writeFileSync(join(bin, 'od'), '#!/bin/sh\necho 0000000000000000\nexit 1\n');
   chmodSync(join(bin, 'od'), 0o755);
-  const failing = spawnSync(HOLDFAST, ['--version'], { encoding: 'utf8', env });
+  const failing = spawnSync(HOLDFAST, ['run', '/bin/true'], { encoding: 'utf8', env });
   expect(failing).toMatchObject({ status: 125, stdout: '', stderr: expect.stringContaining('needs od') });
 });
