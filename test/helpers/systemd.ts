@@ -20,11 +20,14 @@ export function noSystemd(): string | undefined {
   return said.status === 0 ? undefined : `no namespaces here: ${said.stderr.trim()}`;
 }
 
-/** What the machine has when systemd starts: Core Lightning in /usr, holdfast beside it, the user bitcoin and a configuration. */
+/** What the machine has when systemd starts: Core Lightning and holdfast in /usr (a unit may see no other directory), the user bitcoin and a configuration. */
 const PREPARE = `
 cp -a /run/test/installed/usr/. /usr/
-ln -sf ${CHECKOUT}/bin/holdfast /usr/bin/holdfast
-[ /usr/bin/node -ef ${process.execPath} ] || ln -sf ${process.execPath} /usr/bin/node
+mkdir -p /usr/lib/holdfast/node_modules
+cp -a ${CHECKOUT}/package.json ${CHECKOUT}/bin ${CHECKOUT}/dist /usr/lib/holdfast/
+cp -a ${CHECKOUT}/node_modules/koffi ${CHECKOUT}/node_modules/@koromix /usr/lib/holdfast/node_modules/
+ln -sf /usr/lib/holdfast/bin/holdfast /usr/bin/holdfast
+[ /usr/bin/node -ef ${process.execPath} ] || cp ${process.execPath} /usr/bin/node
 echo 'bitcoin:x:4711:4711::/var/lib/bitcoin:/bin/sh' >>/etc/passwd
 echo 'bitcoin:x:4711:' >>/etc/group
 mkdir -p /var/lib/bitcoin /etc/lightningd
@@ -35,8 +38,9 @@ find /usr/bin /usr/libexec -type d -exec touch -d '1 hour ago' {} +
 `;
 
 /**
- * Boots, runs `driver` (bash, as root, inside; `unit NAME` reads a unit of that name from standard input and knows $BINDS and
- * $CHECKOUT, `up NAME LIGHTNING-DIR` waits for the unit's node to answer or for its end) and hands over the files that it wrote to its working directory, by their names.
+ * Boots, runs `driver` (bash, as root, inside; `unit NAME` reads a unit of that name from standard input, `up NAME
+ * LIGHTNING-DIR` waits for the unit's node to answer or for its end) and hands over the files that it wrote to its
+ * working directory, by their names.
  * @throws what went wrong, with systemd's own log, when the driver does not end within three minutes
  */
 export function underSystemd(dir: string, driver: string): Record<string, string> {
@@ -55,8 +59,7 @@ export function underSystemd(dir: string, driver: string): Record<string, string
   writeFileSync(join(dir, 'prepare'), PREPARE);
   writeFileSync(
     join(dir, 'driver'),
-    `BINDS='/bin /etc /lib /lib64 /run/test /usr ${CHECKOUT}'
-unit() { sed -e "s|\\$BINDS|$BINDS|; s|\\$CHECKOUT|${CHECKOUT}|" >"/run/test/units/$1"; }
+    `unit() { cat >"/run/test/units/$1"; }
 up() {
   while systemctl -q is-active "$1"; do
     lightning-cli --lightning-dir="$2" --network=regtest getinfo >/dev/null 2>&1 && return

@@ -80,11 +80,11 @@ const DIRECTIVES: readonly [string, string | RegExp][] = [
     '/var/lib/private/lightning/dir/subdaemons/',
   ],
   [
-    `${RUN}\nRootDirectory=/srv/root\nMountAPIVFS=yes\nBindReadOnlyPaths=$BINDS\nBindPaths=/var/lib/bitcoin`,
+    `${RUN}\nRootDirectory=/srv/root\nMountAPIVFS=yes\nBindReadOnlyPaths=/bin /etc /lib /lib64 /run/test /usr\nBindPaths=/var/lib/bitcoin`,
     SNAPSHOT,
   ],
   [`${RUN}\nNoExecPaths=/var`, '/run/lightningd/holdfast/'],
-  [`${RUN}\nNoExecPaths=/\nExecPaths=/usr /lib /lib64 /var/lib/bitcoin $CHECKOUT`, SNAPSHOT],
+  [`${RUN}\nNoExecPaths=/\nExecPaths=/usr /lib /lib64 /var/lib/bitcoin`, SNAPSHOT],
   [CONFINED, SNAPSHOT],
   [
     `${CONFINED}\nSystemCallFilter=@system-service @pkey landlock_create_ruleset landlock_add_rule landlock_restrict_self`,
