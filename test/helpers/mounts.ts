@@ -18,6 +18,21 @@ export function noMounts(): string | undefined {
   return status === 0 ? undefined : 'this machine does not let root mount (unshare -m)';
 }
 
+/** Why no root of its own can be made over this machine's, for `ctx.skip`; undefined where it can. */
+export function noOverlayRoot(): string | undefined {
+  if (process.getuid?.() !== 0) return 'needs root';
+  const dir = mkdtempSync(join(realpathSync(tmpdir()), 'holdfast-test-'));
+  const script = `mount -t tmpfs none "$0" && cd "$0" && mkdir upper work root cgroup
+    mount -t overlay none -o "lowerdir=/,upperdir=$0/upper,workdir=$0/work" root
+    mount -t proc proc root/proc && mount -t cgroup2 none cgroup && mkdir cgroup/holdfast-test && rmdir cgroup/holdfast-test`;
+  const namespaces = ['--mount', '--pid', '--fork', '--cgroup', '--uts', '--ipc', '--net'];
+  const { status, stderr } = spawnSync('unshare', [...namespaces, 'sh', '-ec', script, dir], {
+    encoding: 'utf8',
+  });
+  rmSync(dir, { recursive: true });
+  return status === 0 ? undefined : `no root of its own over this one: ${stderr.trim().split('\n')[0]}`;
+}
+
 /** A directory below /var/tmp, since what is below /tmp is refused as a fallback; removed after the test. */
 export function lastingDir(): string {
   const path = mkdtempSync('/var/tmp/holdfast-test-');

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { HOLDFAST } from './holdfast.ts';
+import { noOverlayRoot } from './mounts.ts';
 import { works } from './running.ts';
 import { makeCInstallation } from './stand-in.ts';
 
@@ -11,13 +12,9 @@ const CHECKOUT = join(dirname(HOLDFAST), '..');
 
 /** Why there is no systemd here; undefined where there is. */
 export function noSystemd(): string | undefined {
-  if (process.geteuid?.() !== 0) return 'needs root';
   if (!existsSync('/lib/systemd/systemd') || !works('systemctl', '--version'))
     return 'systemd is not installed';
-  const said = spawnSync('unshare', ['--mount', '--pid', '--fork', '--cgroup', '--net', 'true'], {
-    encoding: 'utf8',
-  });
-  return said.status === 0 ? undefined : `no namespaces here: ${said.stderr.trim()}`;
+  return noOverlayRoot();
 }
 
 /** What the machine has when systemd starts: Core Lightning and holdfast in /usr (a unit may see no other directory), the user bitcoin and a configuration. */

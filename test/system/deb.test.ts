@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { HOLDFAST } from '../helpers/holdfast.ts';
 import { inMountNamespace } from '../helpers/in-namespace.ts';
+import { noOverlayRoot } from '../helpers/mounts.ts';
 import { works } from '../helpers/running.ts';
 import { makeCInstallation, noCompiler, tempDir } from '../helpers/stand-in.ts';
 
@@ -24,7 +25,7 @@ test('has no errors for lintian', ctx => {
 });
 
 test('is installed, used and purged, and leaves nothing', ctx => {
-  const reason = process.geteuid?.() !== 0 ? 'needs root' : noCompiler();
+  const reason = noOverlayRoot() ?? noCompiler();
   if (reason !== undefined) ctx.skip(reason);
   if (!works('dpkg-query', '--show', 'dpkg')) ctx.skip('this machine is not run by dpkg');
   const dir = tempDir();
