@@ -188,3 +188,25 @@ test.each(['auto', 'copy'])(
     expect(problems).toEqual([]);
   },
 );
+
+test('an upgrade and another launch that wipes, at any moment of a run: it becomes a lightningd of one version, or says why not', async () => {
+  const words = (world: World) => ['run', ...world.words, '--pid-file=/nowhere/at/all'];
+  const first = makeWorld('auto');
+  const calls = callsOn([first.store, first.installed.prefix], [HOLDFAST, ...words(first)]);
+  const becomes = calls.findIndex(({ name, line }) => name === 'execve' && line.includes('/subdaemons/'));
+  const tried = sample(calls.slice(0, becomes), 12);
+  const problems: string[] = [];
+  for (const call of tried) {
+    const world = makeWorld('auto');
+    const { status, stderr } = await stopAfter(call, [HOLDFAST, ...words(world)], async () => {
+      await MOVES['an upgrade, and another launch that wipes']!(world);
+      ageDirectories(world.installed.prefix);
+    });
+    // the stand-in looks at the versions of all its programs, and then for the place of its PID file
+    const becameOne = status === 1 && stderr.includes('lightningd: Could not open /nowhere/at/all');
+    const refused = status === 125 && /^holdfast: .*\//m.test(stderr);
+    if (!becameOne && !refused) problems.push(`after ${call.line.slice(0, 200)}: ${status}: ${stderr}`);
+  }
+  console.log(`races, run: ${tried.length} of ${becomes} calls`);
+  expect(problems).toEqual([]);
+});
