@@ -67,8 +67,10 @@ export async function build(
     const settled = await lookAgain(staged.files, listing.directories);
     request.letGo?.();
     const files = recordFiles(staged.directory, settled);
+    writeNew(staged.directory, SHA256SUMS_NAME, formatSha256sums(manifest.files));
+    writeNew(staged.directory, MANIFEST_NAME, formatManifest(manifest));
     const record = makeRecord({
-      ...recordOf(request, listing, manifest),
+      ...recordOf(request, listing, manifest, staged.directory),
       ...(pinning === undefined
         ? {}
         : { pinnedBy: { pid: pinning.pid, startTicks: `${pinning.startTicks}` } }),
@@ -80,8 +82,6 @@ export async function build(
       answers: versions.answers,
     });
     writeRecord(staged.directory, record);
-    writeNew(staged.directory, SHA256SUMS_NAME, formatSha256sums(manifest.files));
-    writeNew(staged.directory, MANIFEST_NAME, formatManifest(manifest));
     onStep('publish');
     published = publish(store, name, staged.directory, snapshotId(manifest.root));
     const directory = staged.directory.movedTo(store.show(published));

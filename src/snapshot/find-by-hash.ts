@@ -2,8 +2,10 @@
  * Finds the snapshot that is what is installed now by reading what its record leaves in doubt. What is found is locked
  * as live and held open. Call it with the store's lock held.
  */
+import type { Directory } from '../linux/directory.ts';
 import type { Manifest } from '../manifest/manifest.ts';
-import { snapshotId } from './layout.ts';
+import { MANIFEST_NAME, SHA256SUMS_NAME, snapshotId } from './layout.ts';
+import { fileIdentity } from './prove.ts';
 import { directoriesMoved, proveByHash } from './prove-by-hash.ts';
 import { directoryIdentityOf, makeRecord, readRecord, writeRecord } from './record.ts';
 import type { Found, HeldLock, Listing, TakeRequest, Unsettled } from './request.ts';
@@ -16,14 +18,16 @@ export async function findByHash(request: TakeRequest, listing: Listing): Promis
     let kept = false;
     try {
       const old = readRecord(directory);
+      if (old === undefined) continue; // nobody else says that the manifest's version, which no root binds, is right
       const proof = await proveByHash(directory, old, listing.files, request);
       if (proof === undefined || directoriesMoved(listing.directories)) continue;
+      if (proof.manifest.version !== old.version) continue;
       if (!id.startsWith(snapshotId(proof.manifest.root)) || !directory.tryLock('shared')) continue;
       const record = makeRecord({
-        ...recordOf(request, listing, proof.manifest),
+        ...recordOf(request, listing, proof.manifest, directory),
         placedDirectories: proof.placedDirectories,
         files: proof.files,
-        answers: old !== undefined && old.root === proof.manifest.root ? old.answers : null,
+        answers: old.root === proof.manifest.root ? old.answers : null,
       });
       writeRecord(directory, record);
       kept = true;
@@ -60,7 +64,7 @@ export async function passGate(
 }
 
 /** What a record says whichever way the snapshot came about. */
-export function recordOf(request: TakeRequest, listing: Listing, manifest: Manifest) {
+export function recordOf(request: TakeRequest, listing: Listing, manifest: Manifest, snapshot: Directory) {
   return {
     bootId: request.bootId,
     root: manifest.root,
@@ -68,6 +72,8 @@ export function recordOf(request: TakeRequest, listing: Listing, manifest: Manif
     lightningd: request.lightningd,
     ...(request.archiveIs === undefined ? {} : { archiveIs: request.archiveIs }),
     program: listing.program,
+    manifestIs: fileIdentity(snapshot.at(MANIFEST_NAME)) ?? '',
+    sumsIs: fileIdentity(snapshot.at(SHA256SUMS_NAME)) ?? '',
     directories: listing.directories.map(({ path, stat }) => ({ path, is: directoryIdentityOf(stat) })),
   };
 }

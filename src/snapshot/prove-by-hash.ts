@@ -6,9 +6,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { errnoOf, HoldfastError, systemError } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
 import { type Manifest, parseManifest } from '../manifest/manifest.ts';
+import { formatSha256sums } from '../manifest/sha256sums.ts';
 import { sha256 } from './digest.ts';
 import { hashFiles } from './hash.ts';
-import { MANIFEST_NAME, OUR_FILES, PYCACHE_NAME } from './layout.ts';
+import { MANIFEST_NAME, OUR_FILES, PYCACHE_NAME, SHA256SUMS_NAME } from './layout.ts';
 import { directoryIdentity, fileIdentity, isPlacedBy, type Wanted } from './prove.ts';
 import {
   directoryIdentityOf,
@@ -34,17 +35,18 @@ export interface Proof {
  */
 export async function proveByHash(
   snapshot: Directory,
-  record: SnapshotRecord | undefined,
+  record: SnapshotRecord,
   listed: readonly ListedFile[],
   wanted: Wanted,
 ): Promise<Proof | undefined> {
   const manifest = readManifest(snapshot);
   if (manifest === undefined || manifest.files.length !== listed.length) return undefined;
+  if (readOurs(snapshot, SHA256SUMS_NAME)?.toString() !== formatSha256sums(manifest.files)) return undefined;
   const entries = new Map(manifest.files.map(entry => [entry.path, entry]));
   const recorded = new Map(
-    record?.bootId === wanted.bootId ? record.files.map(file => [file.path, file]) : [],
+    record.bootId === wanted.bootId ? record.files.map(file => [file.path, file]) : [],
   );
-  const placements = new Map(record?.files.map(file => [file.path, file.placement]));
+  const placements = new Map(record.files.map(file => [file.path, file.placement]));
 
   const placedDirectories = listPlaced(snapshot, entries);
   if (placedDirectories === undefined) return undefined;
@@ -129,11 +131,22 @@ function listPlaced(
 }
 
 function readManifest(snapshot: Directory): Manifest | undefined {
+  const bytes = readOurs(snapshot, MANIFEST_NAME);
   try {
-    return parseManifest(readFileSync(snapshot.at(MANIFEST_NAME)), sha256);
+    return bytes === undefined ? undefined : parseManifest(bytes, sha256);
   } catch (error) {
     if (error instanceof HoldfastError && error.code === 'MANIFEST_INVALID') return undefined;
-    if (['ENOENT', 'EISDIR', 'EACCES', 'ELOOP'].includes(errnoOf(error) ?? '')) return undefined; // damaged: built anew
-    throw systemError('read', snapshot.show(MANIFEST_NAME), error);
+    throw error;
+  }
+}
+
+/** A file of ours in a snapshot; undefined where it is damaged: the snapshot is built anew then. */
+function readOurs(snapshot: Directory, name: string): Buffer | undefined {
+  if (snapshot.lstat(name)?.isFile() !== true) return undefined; // a FIFO would make us wait
+  try {
+    return readFileSync(snapshot.at(name));
+  } catch (error) {
+    if (['ENOENT', 'EACCES'].includes(errnoOf(error) ?? '')) return undefined;
+    throw systemError('read', snapshot.show(name), error);
   }
 }

@@ -5,7 +5,7 @@
  */
 import { type BigIntStats, lstatSync } from 'node:fs';
 import type { Directory } from '../linux/directory.ts';
-import { MANIFEST_NAME } from './layout.ts';
+import { MANIFEST_NAME, SHA256SUMS_NAME } from './layout.ts';
 import type { Method } from './placement.ts';
 import { directoryIdentityOf, identityOf, type RecordedFile, type SnapshotRecord } from './record.ts';
 
@@ -29,7 +29,8 @@ export function isProven(snapshot: Directory, record: SnapshotRecord, wanted: Wa
     record.files.every(file => isPlacedBy(file, wanted.method)) &&
     (record.archiveIs !== undefined || sourceDirectoriesAre(record)) &&
     record.placedDirectories.every(({ path, is }) => is === directoryIdentity(snapshot.at(path))) &&
-    snapshot.lstat(MANIFEST_NAME)?.isFile() === true &&
+    record.manifestIs === fileIdentity(snapshot.at(MANIFEST_NAME)) &&
+    record.sumsIs === fileIdentity(snapshot.at(SHA256SUMS_NAME)) &&
     (record.archiveIs === undefined ? sourceFilesAre(record) : isSameArchive(record, wanted)) &&
     record.files.every(file => file.placedIs === fileIdentity(snapshot.at(file.path)))
   );

@@ -62,6 +62,9 @@ export interface SnapshotRecord {
   readonly directories: readonly RecordedDirectory[];
   /** the directories of the snapshot below its top, by their paths in it */
   readonly placedDirectories: readonly RecordedDirectory[];
+  /** manifest.json and SHA256SUMS, see identityOf */
+  readonly manifestIs: string;
+  readonly sumsIs: string;
   readonly files: readonly RecordedFile[];
   /** what the programs said when the gate passed; null where it was told not to ask */
   readonly answers: readonly RecordedAnswer[] | null;
@@ -124,6 +127,8 @@ function isRecord(value: unknown): value is SnapshotRecord {
     isObject(value) &&
     record.format === FORMAT &&
     [record.bootId, record.root, record.version, record.lightningd, record.program].every(isString) &&
+    isString(record.manifestIs) &&
+    isString(record.sumsIs) &&
     /^[0-9a-f]{64}$/.test(record.root) &&
     (record.archiveIs === undefined || isString(record.archiveIs)) &&
     isArrayOf(record.directories, d => isString(d.path) && isString(d.is)) &&
@@ -149,6 +154,7 @@ function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null;
 }
 
+/** A path with a NUL in it would be no path for any call. */
 function isString(value: unknown): value is string {
-  return typeof value === 'string';
+  return typeof value === 'string' && !value.includes('\0');
 }

@@ -15,6 +15,8 @@ test('an AppArmor profile that is bound to the path of lightningd is said; witho
     program: 'bin/lightningd',
     directories: [],
     placedDirectories: [],
+    manifestIs: '',
+    sumsIs: '',
     files: [],
     answers: null,
   });

@@ -59,6 +59,8 @@ function writeRecord(
     pinnedBy: { pid: process.pid, startTicks },
     directories: [],
     placedDirectories: [],
+    manifestIs: '',
+    sumsIs: '',
     files,
     answers: null,
   };

@@ -10,6 +10,7 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -103,6 +104,39 @@ test('a source whose ctime moved is read again, and the snapshot kept where the 
   expect(snapshotJson(words)).toMatchObject({ id: first.id, reused: true });
   const steps = snapshotJson(words).steps.map(({ step }: { step: string }) => step);
   expect(steps).not.toContain('prove-by-hash'); // what was hashed then is on record now
+});
+
+test.each<[string, (path: string) => void]>([
+  ['a manifest with another version', path => rewrite(join(path, 'manifest.json'), 'v25.12', 'v26.03')],
+  ['a manifest that was cut short', path => writeFileSync(join(path, 'manifest.json'), '{')],
+  ['a manifest that is a FIFO', path => replaceByFifo(join(path, 'manifest.json'))],
+  ['SHA256SUMS with another digest', path => rewrite(join(path, 'SHA256SUMS'), /^./, 'f')],
+  ['no SHA256SUMS', path => rmSync(join(path, 'SHA256SUMS'))],
+])('%s: the next launch builds anew', (_what, damage) => {
+  const { words } = makeWorld();
+  const { path } = snapshotJson(words);
+  damage(path);
+  const next = snapshotJson(words);
+  expect(next).toMatchObject({ path, reused: false });
+  expect(holdfast(['verify', next.path]).status).toBe(0);
+});
+
+function rewrite(file: string, from: string | RegExp, to: string): void {
+  writeFileSync(file, readFileSync(file, 'utf8').replace(from, to));
+}
+
+function replaceByFifo(file: string): void {
+  rmSync(file);
+  execFileSync('mkfifo', [file]);
+}
+
+test('a record that names paths with NULs is no record', () => {
+  const { words, lightningDir } = makeWorld();
+  const { path, id } = snapshotJson(words);
+  rewrite(join(path, '.record.json'), 'usr/bin/', 'usr/b\\u0000in/');
+  const { status, stderr } = holdfast(['status', `--lightning-dir=${lightningDir}`]);
+  expect([status, stderr]).toEqual([0, '']);
+  expect(snapshotJson(words).id).toBe(id);
 });
 
 test('a damaged snapshot is not believed: it is wiped and built again', () => {
