@@ -6,9 +6,10 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.
 /** What a launch loads only where no snapshot is proven: in one file, since each costs about a millisecond to load. */
 const ANEW = new RegExp(
   [
-    'snapshot/(anew|build|stage|place|pin|hash|digest|prove-by-hash|find-by-hash)',
-    'lightning/(contents|installation|compiled-paths|elf-image|versions|upgrade-traces)',
-    'commands/(gate|inspect)',
+    'cli/snapshot',
+    'snapshot/(anew|build|stage|place|pin|hash|digest|executable|liveness|prove-by-hash|find-by-hash|remove-tree)',
+    'lightning/(contents|installation|compiled-paths|elf-image|subdaemons|versions|upgrade-traces)',
+    'commands/(gate|inspect|snapshot)',
     'manifest/\\w+',
     'linux/(openssl|brief-program|spawn|reflink)',
   ]
@@ -16,14 +17,17 @@ const ANEW = new RegExp(
     .join('|'),
 );
 
+/** What looks at processes loads: `status`, and a wipe. */
+const PROCESSES = /src\/linux\/(processes|process-image|proc-stat|proc-visibility)\.ts$/;
+
 /** What only the other commands load, and a launch in trouble. No file of these may be imported by one that is not. */
 const LAZY = new RegExp(
   [
     'archive/.*',
     'render/.*',
-    'cli/(export|guard|node-options|noexec-check|prove|root|status|verify)',
-    'commands/(archive-source|check-proof|compare-installed|confine|confinement-list|export|guard|images|installed-now|judge-directory|lost-by-copy|noexec-\\w+|on-upgrade|origin|pinning|upgrade-watch)',
-    'commands/(place-of-node|prove|root|running|status|unpacked|verify)',
+    'cli/(export|guard|node-options|noexec-check|prove|root|run-options|status|verify)',
+    'commands/(archive-source|check-proof|cleanup|compare-installed|confine|confinement-list|export|guard|images|installed-now|judge-directory|lost-by-copy|noexec-\\w+|on-upgrade|origin|pinning|upgrade-watch)',
+    'commands/(place-of-node|prove|restart-window|root|running|status|unpacked|verify)',
     'lightning/(interpreters|node-\\w+|nodes|operator-programs|pid-files)',
     'linux/(cgroup|child-probe|free-space|landlock|memory-file|mountinfo|notify-socket|proc-locks|program|record-lock|smallest-program|xattr)',
     'launch/again',
@@ -50,13 +54,14 @@ const NODES = new RegExp(
 
 /** What `--version` loads too: it stays in cli.cjs. */
 const WORDS =
-  /src\/(cli|cli\/(table|words)|errors|exit-codes|launch\/inherited|linux\/byte-order|snapshot\/placement)\.ts$/;
+  /src\/(cli|cli\/(table|words)|errors|exit-codes|launch\/inherited|linux\/(byte-order|read-proc)|snapshot\/placement)\.ts$/;
 
 /**
  * What every launch loads: all the rest, in one file.
  * @param {string} id
  */
-const isCore = id => /\/src\/.*\.ts$/.test(id) && !WORDS.test(id) && !ANEW.test(id) && !LAZY.test(id);
+const isCore = id =>
+  /\/src\/.*\.ts$/.test(id) && ![WORDS, ANEW, PROCESSES, LAZY].some(group => group.test(id));
 
 /** Names stay, for stack traces. */
 const MINIFY = { mangle: false, compress: true, codegen: { removeWhitespace: true } };
@@ -92,6 +97,7 @@ const program = {
       groups: [
         { name: 'anew', test: ANEW, priority: 1 },
         { name: 'nodes', test: NODES, priority: 1 },
+        { name: 'processes', test: PROCESSES },
         { name: 'core', test: isCore },
       ],
     },

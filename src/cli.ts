@@ -13,6 +13,7 @@ import { type Request, readWords } from './cli/words.ts';
 import { errnoOf, HoldfastError, systemError } from './errors.ts';
 import { EXIT, exitStatus } from './exit-codes.ts';
 import { type Inherited, parseInherited } from './launch/inherited.ts';
+import { readProcFile } from './linux/read-proc.ts';
 
 /** The caller's standard output and error. */
 const STDOUT = 1;
@@ -24,7 +25,7 @@ async function main(): Promise<void> {
   let command = '';
   let json = false;
   try {
-    const inherited = parseInherited(readFileSync('/proc/self/cmdline'));
+    const inherited = parseInherited(readProcFile('/proc/self/cmdline'));
     command = inherited.invokedAs === 'lightningd' ? 'run' : (inherited.words[0]?.toString() ?? '');
     json = command !== 'run' && inherited.words.some(word => word.equals(Buffer.from('--json')));
     const outcome = await perform(readWords(inherited.words, inherited.invokedAs), inherited);
@@ -39,7 +40,7 @@ async function main(): Promise<void> {
 async function perform(request: Request, inherited: Inherited): Promise<Outcome> {
   if (request.kind === 'help') return say(helpText(request.command ?? ''));
   if (request.kind === 'version') return say(`holdfast ${version()}\n`);
-  const { makeChildrenPossible, run, snapshot, surroundingsOf } = await import('./cli/core.ts');
+  const { makeChildrenPossible, run, surroundingsOf } = await import('./cli/core.ts');
   makeChildrenPossible(inherited);
   const surroundings = surroundingsOf(
     inherited,
@@ -51,7 +52,7 @@ async function perform(request: Request, inherited: Inherited): Promise<Outcome>
     case 'run':
       return run(request, surroundings);
     case 'snapshot':
-      return snapshot(request, surroundings);
+      return (await import('./cli/snapshot.ts')).snapshot(request, surroundings);
     case 'verify':
       return (await import('./cli/verify.ts')).verify(request, surroundings);
     case 'prove':

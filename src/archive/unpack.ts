@@ -5,7 +5,7 @@
  * what was unpacked until then stays, for the caller to remove.
  */
 import { closeSync, constants, fchmodSync, linkSync, openSync, symlinkSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path/posix';
+import { dirname } from 'node:path';
 import { systemError } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
 import { decompress } from './decompress.ts';

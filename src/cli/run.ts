@@ -1,21 +1,34 @@
 /** The command line of `run`. */
-import { run as runCommand } from '../commands/run.ts';
+import { type RunOptions, run as runCommand } from '../commands/run.ts';
 import { signalNumber } from '../linux/process-state.ts';
 import type { Outcome } from './outcome.ts';
-import { readConfine, readOnUpgrade } from './run-options.ts';
 import type { Surroundings } from './surroundings.ts';
+import type { OptionName } from './table.ts';
 import { type CommandRequest, prepareOptions } from './take-options.ts';
+
+/** What `run` takes beside what `snapshot` takes, too: read by run-options.ts, which most launches need not load. */
+const OWN: readonly OptionName[] = ['confine', 'allow-exec', 'on-upgrade', 'restart-window', 'restart-if'];
 
 /** Becomes lightningd, or its parent: then the outcome is what became of it. @throws HoldfastError */
 export async function run(request: CommandRequest, surroundings: Surroundings): Promise<Outcome> {
   const options = {
     ...prepareOptions(request, surroundings),
-    confine: readConfine(request.options, surroundings.cwd),
-    onUpgrade: readOnUpgrade(request),
+    ...(await ownOptions(request, surroundings.cwd)),
   };
   const { ended, asked } = await runCommand(options, surroundings, surroundings.inherited);
   const nothing = { text: '', json: undefined };
   if ('status' in ended) return { ...nothing, status: ended.status };
-  const status = 128 + signalNumber[ended.signal];
+  const status = 128 + signalNumber(ended.signal);
   return asked ? { ...nothing, status, signal: ended.signal } : { ...nothing, status };
+}
+
+/** @throws HoldfastError `USAGE` */
+async function ownOptions(
+  request: CommandRequest,
+  cwd: string,
+): Promise<Pick<RunOptions, 'confine' | 'onUpgrade'>> {
+  if (OWN.every(name => request.options[name] === undefined))
+    return { confine: undefined, onUpgrade: undefined };
+  const { readConfine, readOnUpgrade } = await import('./run-options.ts');
+  return { confine: readConfine(request.options, cwd), onUpgrade: readOnUpgrade(request) };
 }

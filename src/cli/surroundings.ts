@@ -1,9 +1,9 @@
 /** The world as commands see it, made from this process; and what the launcher inherited. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { World } from '../commands/world.ts';
 import { parseEnvironment } from '../launch/environment.ts';
 import type { Inherited } from '../launch/inherited.ts';
+import { readProcFile } from '../linux/read-proc.ts';
 import { makeProgress, type Progress } from './progress.ts';
 import type { GivenOptions } from './words.ts';
 
@@ -25,7 +25,7 @@ export function surroundingsOf(
   return {
     inherited,
     progress: makeProgress(options.quiet === true || options.json === true ? undefined : draw),
-    environment: parseEnvironment(inherited.environment ?? readFileSync('/proc/self/environ')),
+    environment: parseEnvironment(inherited.environment ?? readProcFile('/proc/self/environ')),
     cwd: currentDirectory(),
     uid: process.geteuid?.() ?? 0,
     pid: process.pid,

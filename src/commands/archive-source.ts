@@ -8,7 +8,6 @@ import { type ArchivePin, checkArchive } from '../archive/checksum.ts';
 import { type Archive, openArchive } from '../archive/open.ts';
 import { HoldfastError, quote } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
-import { randomBytes } from '../linux/random.ts';
 import { sleep } from '../linux/sleep.ts';
 import { stagingName } from '../snapshot/layout.ts';
 import { identityOf, isRacy, TICK_NS } from '../snapshot/record.ts';
@@ -92,7 +91,7 @@ export class ArchiveSource {
 
   async #inspect(store: Directory): Promise<Listing> {
     this.letGo();
-    const name = stagingName(this.#world.pid, randomBytes(4));
+    const name = stagingName(this.#world.pid);
     store.make(name);
     const directory = store.enter(name);
     this.#unpacked = { store, name, directory };

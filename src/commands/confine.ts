@@ -3,7 +3,7 @@
  * the kernel refuses all else (linux/landlock.ts).
  */
 import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path/posix';
+import { join } from 'node:path';
 import { errnoOf, HoldfastError, quote } from '../errors.ts';
 import { findInPath, interpretersOf } from '../lightning/interpreters.ts';
 import type { LightningOptions } from '../lightning/options.ts';

@@ -3,7 +3,7 @@
  * there is judged by its nearest parent that is; nothing is made to be tested but what is removed again.
  */
 import { lstatSync, realpathSync, statSync } from 'node:fs';
-import { dirname } from 'node:path/posix';
+import { dirname } from 'node:path';
 import { errnoOf, HoldfastError, quote } from '../errors.ts';
 import { Directory } from '../linux/directory.ts';
 import { freeBytes } from '../linux/free-space.ts';

@@ -15,7 +15,7 @@
  * passed on to it.
  */
 import { closeSync, readlinkSync, readSync } from 'node:fs';
-import { dirname } from 'node:path/posix';
+import { dirname } from 'node:path';
 import { HoldfastError, systemError } from '../errors.ts';
 import { type Again, startAgain } from '../launch/again.ts';
 import { type Inherited, splitStrings } from '../launch/inherited.ts';
@@ -256,14 +256,14 @@ class Supervisor {
       () => this.#terminate(node), // not there, or not to be executed
     );
     if ((await within(STOP_MS, node.ended)) === 'time') this.#terminate(node);
-    if ((await within(TERM_MS, node.ended)) === 'time') sendSignal(node.pid, signalNumber.SIGKILL);
+    if ((await within(TERM_MS, node.ended)) === 'time') sendSignal(node.pid, signalNumber('SIGKILL'));
     await node.ended;
     await asked;
   }
 
   #terminate(node: Node): void {
     this.#say('lightningd does not stop by its own command: SIGTERM');
-    sendSignal(node.pid, signalNumber.SIGTERM);
+    sendSignal(node.pid, signalNumber('SIGTERM'));
   }
 
   /** Runs a program with the caller's environment and more, its output on our standard error. @throws SyscallError */
@@ -296,13 +296,13 @@ class Supervisor {
   /** What the caller ignores stays ignored: nohup(1). */
   #handleSignals(): void {
     const ignored = (signal: NodeJS.Signals) =>
-      ((this.#inherited.ignoredSignals >> BigInt(signalNumber[signal] - 1)) & 1n) === 1n;
+      ((this.#inherited.ignoredSignals >> BigInt(signalNumber(signal) - 1)) & 1n) === 1n;
     for (const signal of [...ENDING, ...PASSED_ON]) {
-      if (ignored(signal)) ignoreSignal(signalNumber[signal], true);
+      if (ignored(signal)) ignoreSignal(signalNumber(signal), true);
       else if (signal === 'SIGTERM' || signal === 'SIGINT' || signal === 'SIGQUIT') {
         process.on(signal, () => this.#endBy(signal));
       } else {
-        process.on(signal, () => this.#node && sendSignal(this.#node.pid, signalNumber[signal]));
+        process.on(signal, () => this.#node && sendSignal(this.#node.pid, signalNumber(signal)));
       }
     }
   }
@@ -313,10 +313,10 @@ class Supervisor {
   }
 
   async #endChildren(signal: NodeJS.Signals): Promise<void> {
-    for (const pid of this.#children.keys()) sendSignal(pid, signalNumber[signal]);
+    for (const pid of this.#children.keys()) sendSignal(pid, signalNumber(signal));
     const all = Promise.allSettled(this.#children.values());
     if ((await within(END_MS, all)) !== 'time') return;
-    for (const pid of this.#children.keys()) sendSignal(pid, signalNumber.SIGKILL);
+    for (const pid of this.#children.keys()) sendSignal(pid, signalNumber('SIGKILL'));
     await all;
   }
 

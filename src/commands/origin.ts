@@ -1,7 +1,7 @@
 /**
  * Where a running image comes from: the manifest, the operator, or neither. Judges what was read before; reads nothing.
  */
-import { basename, join } from 'node:path/posix';
+import { basename, join } from 'node:path';
 import { type OperatorPrograms, settingThatNames } from '../lightning/operator-programs.ts';
 import type { Process } from '../linux/processes.ts';
 import type { Manifest } from '../manifest/manifest.ts';

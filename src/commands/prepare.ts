@@ -152,7 +152,7 @@ export function refuseMissingConf({ missingConf }: LightningOptions): void {
 /** Links resolved; it was there a moment ago. @throws HoldfastError `SYSTEM` */
 function realPathOf(path: string): string {
   try {
-    return realpathSync(path);
+    return realpathSync.native(path);
   } catch (error) {
     throw systemError('find', path, error);
   }

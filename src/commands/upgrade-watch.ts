@@ -3,7 +3,7 @@
  * that there is reason to look, not what happened; an event too many does no harm.
  */
 import { type FSWatcher, lstatSync, watch } from 'node:fs';
-import { basename, dirname } from 'node:path/posix';
+import { basename, dirname } from 'node:path';
 import { systemError } from '../errors.ts';
 import type { SnapshotRecord } from '../snapshot/record.ts';
 

@@ -29,7 +29,8 @@ export interface Inherited {
   readonly nofileSoft: bigint | undefined;
 }
 
-const MARK = 'holdfast-notes/1';
+const MARK = Buffer.from('holdfast-notes/1');
+const END = Buffer.from('=');
 const UNLIMITED = 2n ** 64n - 1n;
 
 /**
@@ -38,10 +39,10 @@ const UNLIMITED = 2n ** 64n - 1n;
  */
 export function parseInherited(cmdline: Buffer): Inherited {
   const all = splitStrings(cmdline);
-  const mark = all.findIndex(word => word.toString('latin1') === MARK);
+  const mark = all.findIndex(word => word.equals(MARK));
   if (mark === -1) return withoutNotes(all);
   const [name, closed, inherited, blocked, ...rest] = all.slice(mark + 1);
-  const end = rest.findIndex(word => word.toString('latin1') === '=');
+  const end = rest.findIndex(word => word.equals(END));
   const { environment, text } = parseDump(rest.slice(0, Math.max(end, 0)));
   const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(text)?.[1];
   const soft = /^Max open files\s+(\d+|unlimited)/m.exec(text)?.[1];
@@ -84,13 +85,13 @@ function withoutNotes(all: readonly Buffer[]): Inherited {
 
 /** What the shell and Node left blocked of what the caller had: a command may start children (makeChildrenPossible). */
 function blockedNow(): bigint {
-  const mask = /^SigBlk:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
+  const mask = /^SigBlk:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
   return mask === undefined ? 0n : BigInt(`0x${mask}`);
 }
 
 /** od's lines back to bytes: the environment ends with the last NUL, the text of status and limits follows. */
 function parseDump(lines: readonly Buffer[]): { environment: Buffer; text: string } {
-  const words = lines.flatMap(line => line.toString('latin1').split(' ').filter(Boolean));
+  const words = lines.map(line => line.toString('latin1').replaceAll(' ', ''));
   const bytes = Buffer.from(words.join(''), 'hex');
   if (isLittleEndian) bytes.swap64();
   let end = bytes.length;

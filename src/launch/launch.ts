@@ -16,7 +16,7 @@
  * Not touched by anybody: working directory, umask, terminal, nice, scheduler, session, namespaces, seccomp,
  * capabilities, the flags of open files (nothing here uses Node's streams, which would set O_NONBLOCK).
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { HoldfastError, systemError } from '../errors.ts';
 import {
   duplicate,
@@ -25,9 +25,9 @@ import {
   setBlockedSignals,
   setCloseOnExec,
   setSoftDescriptorLimit,
-  signalNumber,
   unblockSignal,
 } from '../linux/process-state.ts';
+import { readProcFile } from '../linux/read-proc.ts';
 import { type Inherited, splitStrings } from './inherited.ts';
 
 /** The program to become. */
@@ -48,12 +48,17 @@ export interface Launch {
 /** The live lock's descriptor stays clear of 0 to 2 and of LISTEN_FDS, which count from 3 (sd_listen_fds(3)). */
 const LEAST_LOCK_DESCRIPTOR = 10;
 
+/** signal(7), on every machine that koffi is built for. */
+const SIGPIPE = 13;
+const SIGCHLD = 17;
+const SIGXFSZ = 25;
+
 /** Node ignores these two; every other signal it sets to default (node.cc, PlatformInit). */
-const IGNORED_BY_NODE = [signalNumber.SIGPIPE, signalNumber.SIGXFSZ];
+const IGNORED_BY_NODE = [SIGPIPE, SIGXFSZ];
 
 /** Before a child is started: libuv waits for SIGCHLD, which the caller may have blocked. */
 export function makeChildrenPossible({ blockedSignals }: Inherited): void {
-  if (has(blockedSignals, signalNumber.SIGCHLD)) unblockSignal(signalNumber.SIGCHLD);
+  if (has(blockedSignals, SIGCHLD)) unblockSignal(SIGCHLD);
 }
 
 /**
@@ -72,9 +77,9 @@ export function launch({ file, argv, inherited, liveLock, keepOpen = [], atLast 
     throw systemError('prepare the start of', file, error);
   }
   try {
-    return execve(file, argv, splitStrings(inherited.environment ?? readFileSync('/proc/self/environ')));
+    return execve(file, argv, splitStrings(inherited.environment ?? readProcFile('/proc/self/environ')));
   } catch (error) {
-    ignoreSignal(signalNumber.SIGPIPE, true); // the error is still to be said, be it to nobody
+    ignoreSignal(SIGPIPE, true); // the error is still to be said, be it to nobody
     throw notExecuted(file, error);
   }
 }

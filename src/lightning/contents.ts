@@ -6,7 +6,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { type BigIntStats, lstatSync, readdirSync, realpathSync } from 'node:fs';
-import { dirname } from 'node:path/posix';
+import { dirname } from 'node:path';
 import { errnoOf, HoldfastError, quote } from '../errors.ts';
 import { byteString, decodeForDisplay } from './byte-string.ts';
 import { errnoWords } from './fault.ts';

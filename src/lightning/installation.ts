@@ -8,7 +8,7 @@
  * Never executes anything. A guess is never taken: a directory counts when a subdaemon is in it.
  */
 import { lstatSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path/posix';
+import { basename, dirname, join, relative } from 'node:path';
 import { errnoOf, HoldfastError, quote } from '../errors.ts';
 import { compiledPaths } from './compiled-paths.ts';
 import { fault } from './fault.ts';

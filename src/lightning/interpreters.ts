@@ -3,7 +3,7 @@
  * (execve(2), elf(5)). Reads the first bytes of files; never executes any.
  */
 import { accessSync, closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
-import { basename } from 'node:path/posix';
+import { basename } from 'node:path';
 import { elfInterpreter, isElf } from './elf-image.ts';
 
 /** BINPRM_BUF_SIZE: the kernel reads no more of a `#!` line. */

@@ -34,7 +34,7 @@ export function locateLightningd(
     const path = joinPath(joinPath(cwd, directory), word);
     const error = whyNot(path);
     if (error === undefined) {
-      if (!skip(realpathSync(path))) return path;
+      if (!skip(realpathSync.native(path))) return path;
       skipped = path;
     } else if (errnoOf(error) === 'EACCES') {
       if (!isHidden(path)) refused ??= { path, error };
@@ -53,7 +53,7 @@ function checkPath(path: string, word: string, skip: (realPath: string) => boole
     if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw notExecutable(path, error);
     throw new HoldfastError('NOT_FOUND', `there is no ${quote(word)}: ${errnoWords(error)}`, { path, errno });
   }
-  if (skip(realpathSync(path)))
+  if (skip(realpathSync.native(path)))
     throw new HoldfastError('NOT_FOUND', `${quote(word)} is holdfast itself, not a lightningd`, {
       path,
       hint: "name Core Lightning's own lightningd",

@@ -3,7 +3,7 @@
  * which run from where they are (plugin.c, subd.c). Reads the configuration as it is now; never writes.
  */
 import { realpathSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path/posix';
+import { basename, dirname, join } from 'node:path';
 import { HoldfastError } from '../errors.ts';
 import { readUsers } from '../linux/passwd.ts';
 import { workingDirectoryOf } from '../linux/processes.ts';

@@ -4,7 +4,7 @@
  * lightningd/options.c, step by step. What lightningd would reject is left for it to reject: such a setting counts for
  * nothing here. Never changes a word but a relative `--lightning-dir`, and never prints.
  */
-import { basename } from 'node:path/posix';
+import { basename } from 'node:path';
 import { HoldfastError, quote } from '../errors.ts';
 import { type ByteString, byteString, bytesOf, decode, decodeForDisplay, joinPath } from './byte-string.ts';
 import { commandLineOptions, nameAndValue } from './command-line.ts';

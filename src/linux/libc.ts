@@ -2,7 +2,6 @@
  * The C library through koffi. The only file that loads koffi, and only when a binding is first asked for:
  * loading costs 6 to 13 ms (measured), and most commands need none.
  */
-import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { HoldfastError } from '../errors.ts';
 
@@ -15,7 +14,8 @@ interface Koffi {
   readonly version: string;
 }
 
-const { EINTR } = constants.errno;
+/** errno(3): the same on every Linux. */
+const EINTR = 4;
 
 let koffi: Koffi | undefined;
 const bound = new Map<string, CFunction>();
@@ -78,7 +78,8 @@ function nameOf(prototype: string): string {
 function errnoEntry(errno: number): [code: string, words: string] {
   const known = getSystemErrorMap().get(-errno);
   if (known !== undefined) return known;
-  const code = Object.entries(constants.errno).find(([, number]) => number === errno)?.[0];
+  const { errno: numbers } = process.getBuiltinModule('node:os').constants;
+  const code = Object.entries(numbers).find(([, number]) => number === errno)?.[0];
   return [code ?? `E${errno}`, String(libc('const char *strerror(int errnum)')(errno)).toLowerCase()];
 }
 

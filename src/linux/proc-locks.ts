@@ -46,7 +46,7 @@ export function parseLocks(text: string): HeldLock[] {
  */
 export function readLocks(proc = '/proc'): HeldLock[] | undefined {
   try {
-    return parseLocks(readFileSync(`${proc}/locks`, 'latin1'));
+    return parseLocks(readFileSync(`${proc}/locks`, 'utf8'));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw systemError('read', `${proc}/locks`, error);

@@ -84,7 +84,7 @@ function hidepidLimit(proc: string): VisibilityLimit | undefined {
   let capEff: bigint;
   try {
     options = parseProcMount(readFileSync(`${proc}/self/mounts`, 'utf8'), proc);
-    capEff = parseStatus(readFileSync(`${proc}/self/status`, 'latin1'))?.capEff ?? 0n;
+    capEff = parseStatus(readFileSync(`${proc}/self/status`, 'utf8'))?.capEff ?? 0n;
   } catch {
     options = undefined; // said as 'unknown' below
     capEff = 0n;

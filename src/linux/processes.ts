@@ -166,7 +166,7 @@ function readProcess(directory: string, bootTime: number | undefined): Process |
 
 function readBootTime(proc: string): number | undefined {
   try {
-    return parseBootTime(readFileSync(`${proc}/stat`, 'latin1'));
+    return parseBootTime(readFileSync(`${proc}/stat`, 'utf8'));
   } catch {
     return undefined; // subset=pid: there is no /proc/stat; the start is then not known
   }

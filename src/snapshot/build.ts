@@ -6,7 +6,6 @@
 import { chmodSync, renameSync, writeFileSync } from 'node:fs';
 import { HoldfastError, quote } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
-import { randomBytes } from '../linux/random.ts';
 import { formatManifest, makeManifest } from '../manifest/manifest.ts';
 import { formatSha256sums } from '../manifest/sha256sums.ts';
 import { sha256 } from './digest.ts';
@@ -35,7 +34,7 @@ export async function build(
   listing: Listing,
 ): Promise<Built | Unsettled> {
   const { store, onStep } = request;
-  const name = stagingName(request.pid, randomBytes(4));
+  const name = stagingName(request.pid);
   const { pinning } = request;
   const pins = pinning === undefined ? undefined : new Pins(pinning, listing.program, request.owner);
   let staged: Staged | undefined;
@@ -62,7 +61,7 @@ export async function build(
     if (faster !== undefined) return { ...faster, reused: true, wiped: [] };
 
     onStep('wipe');
-    const wiped = wipeSnapshots(store, undefined);
+    const wiped = await wipeSnapshots(store, undefined);
     onStep('record');
     const settled = await lookAgain(staged.files, listing.directories);
     request.letGo?.();

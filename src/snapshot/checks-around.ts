@@ -3,7 +3,7 @@
  * report to the ledger and touch no file. Pure.
  */
 import type { BigIntStats } from 'node:fs';
-import { basename } from 'node:path/posix';
+import { basename } from 'node:path';
 import { comparePaths } from '../manifest/path.ts';
 import type { Ledger } from './findings.ts';
 import { OUR_FILES, PYCACHE_NAME, RECORD_NAME } from './layout.ts';

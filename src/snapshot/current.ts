@@ -22,13 +22,9 @@ const NO_LINKS = new Set(['EPERM', 'EOPNOTSUPP', 'ENOSYS']);
  * made under a staging name, which the next wipe removes if we die before the rename.
  * @throws HoldfastError `SYSTEM`
  */
-export function setCurrent(
-  store: Directory,
-  target: string,
-  unique: { pid: number; random: Uint8Array },
-): void {
+export function setCurrent(store: Directory, target: string, pid: number): void {
   if (readCurrent(store) === target) return;
-  const temporary = stagingName(unique.pid, unique.random);
+  const temporary = stagingName(pid);
   try {
     symlinkSync(target, store.at(temporary));
   } catch (error) {

@@ -5,7 +5,6 @@
 
 import { accessSync, closeSync, constants, fchmodSync, fstatSync, openSync, unlinkSync } from 'node:fs';
 import { errnoOf, quote, systemError } from '../errors.ts';
-import { randomBytes } from '../linux/random.ts';
 import { stagingName } from './layout.ts';
 
 const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW, X_OK } = constants;
@@ -48,7 +47,7 @@ export function isExecutable(fd: number): boolean {
 
 /** A name for a file of ours that the next wipe removes if we die. */
 export function probeName(): string {
-  return stagingName(process.pid, randomBytes(4));
+  return stagingName(process.pid);
 }
 
 /** Removes it; a launch may have wiped it already, taking it for what a crash left. */

@@ -13,7 +13,7 @@
  * pages in memory and the daily change of access times (mount(8), relatime) protect it, and it should be restarted.
  */
 import { existsSync, realpathSync } from 'node:fs';
-import { basename, dirname, isAbsolute, join, normalize, relative } from 'node:path/posix';
+import { basename, dirname, isAbsolute, join, normalize, relative } from 'node:path';
 import { HoldfastError, quote } from '../errors.ts';
 import { Directory } from '../linux/directory.ts';
 import { isBelow } from '../linux/mountinfo.ts';

@@ -7,9 +7,8 @@
  *       0123456789abcdef/          a snapshot: bin/, libexec/, manifest.json, SHA256SUMS, .record.json
  *       0123456789abcdef.1/        the same, where a damaged live one held the name
  *       current -> 0123456789abcdef
- *
- * Pure.
  */
+import { randomBytes } from '../linux/random.ts';
 
 /** The store's directory below a lightning-dir. */
 export const STORE_NAME = 'subdaemons';
@@ -32,9 +31,9 @@ export const OUR_FILES: ReadonlySet<string> = new Set([MANIFEST_NAME, SHA256SUMS
 const STAGING = /^\.staging-\d+-[0-9a-f]{8}$/;
 const SNAPSHOT = /^[0-9a-f]{16}(\.[1-9]\d{0,5})?$/;
 
-/** A name for a staging directory (or a probe) that no other process uses. */
-export function stagingName(pid: number, random: Uint8Array): string {
-  return `.staging-${pid}-${Buffer.from(random.subarray(0, 4)).toString('hex')}`;
+/** A new name for a staging directory (or a probe) that no other process uses. @throws SyscallError */
+export function stagingName(pid: number): string {
+  return `.staging-${pid}-${randomBytes(4).toString('hex')}`;
 }
 
 /** Is this a name that only we give, to something half-made? */

@@ -9,7 +9,7 @@
  * no look of their own: their mask is in the group bits (acl(5)).
  */
 import { type BigIntStats, chmodSync, lstatSync, mkdirSync, realpathSync } from 'node:fs';
-import { dirname } from 'node:path/posix';
+import { dirname } from 'node:path';
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
 

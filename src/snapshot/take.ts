@@ -21,10 +21,8 @@ import { accessSync, constants } from 'node:fs';
 import { errnoOf, HoldfastError, systemError } from '../errors.ts';
 import { monotonicMs } from '../linux/clock.ts';
 import type { Directory } from '../linux/directory.ts';
-import { randomBytes } from '../linux/random.ts';
 import { sleep } from '../linux/sleep.ts';
 import { setCurrent } from './current.ts';
-import { whyUnfit } from './executable.ts';
 import { checkRoot, findProven } from './find.ts';
 import { readRecord } from './record.ts';
 import { type Found, HeldLock, type Taken, type TakeRequest, type Unsettled } from './request.ts';
@@ -66,8 +64,8 @@ export async function pointTo(
   const lock = new HeldLock({ ...request, store });
   await lock.take();
   try {
-    wipeSnapshots(store, undefined);
-    setCurrent(store, path, { pid: request.pid, random: randomBytes(4) });
+    await wipeSnapshots(store, undefined);
+    setCurrent(store, path, request.pid);
   } finally {
     lock.release();
   }
@@ -80,18 +78,19 @@ async function attempt(request: TakeRequest): Promise<Taken | Unsettled> {
   await lock.take();
   try {
     onStep('wipe-staging');
-    const wiped = wipeStaging(store);
+    const wiped = await wipeStaging(store);
     onStep('prove');
     const proven = findProven(request);
-    if (proven !== undefined) return keep(request, proven, true, wiped);
+    if (proven !== undefined) return await keep(request, proven, true, wiped);
 
     onStep('inspect');
-    checkExecutable(store);
+    await checkExecutable(store);
     const listing = await request.inspect(store);
     if ('unsettled' in listing) return listing;
     const { takeAnew } = await import('./anew.ts'); // a proven snapshot needs none of it
     const taken = await takeAnew(request, lock, listing);
-    return 'unsettled' in taken ? taken : keep(request, taken, taken.reused, [...wiped, ...taken.wiped]);
+    if ('unsettled' in taken) return taken;
+    return await keep(request, taken, taken.reused, [...wiped, ...taken.wiped]);
   } catch (error) {
     if (!isPassing(error) && !isInterrupted(error, request)) throw error;
     return { unsettled: asGateError(error) };
@@ -101,15 +100,20 @@ async function attempt(request: TakeRequest): Promise<Taken | Unsettled> {
 }
 
 /** Steps 8 and 10 for a snapshot that is there. */
-function keep(request: TakeRequest, found: Found, reused: boolean, wiped: readonly string[]): Taken {
+async function keep(
+  request: TakeRequest,
+  found: Found,
+  reused: boolean,
+  wiped: readonly string[],
+): Promise<Taken> {
   const { store, onStep } = request;
   try {
     checkRoot(request, found.record.root);
-    checkProgram(store, found);
+    await checkProgram(store, found);
     onStep('wipe');
-    const more = reused ? wipeSnapshots(store, found.id) : [];
+    const more = reused ? await wipeSnapshots(store, found.id) : [];
     onStep('publish');
-    setCurrent(store, found.id, { pid: request.pid, random: randomBytes(4) });
+    setCurrent(store, found.id, request.pid);
     return { ...found, reused, wiped: [...wiped, ...more] };
   } catch (error) {
     found.directory.close();
@@ -118,7 +122,8 @@ function keep(request: TakeRequest, found: Found, reused: boolean, wiped: readon
 }
 
 /** @throws HoldfastError `NOEXEC` where the store's file system executes nothing, or anything */
-function checkExecutable(store: Directory): void {
+async function checkExecutable(store: Directory): Promise<void> {
+  const { whyUnfit } = await import('./executable.ts');
   const reason = whyUnfit(store.at(), store.path);
   if (reason === undefined) return;
   throw new HoldfastError('NOEXEC', reason, {
@@ -128,12 +133,12 @@ function checkExecutable(store: Directory): void {
 }
 
 /** lightningd itself asks access(X_OK) of its own path (lightningd.c, find_my_abspath). */
-function checkProgram(store: Directory, found: Found): void {
+async function checkProgram(store: Directory, found: Found): Promise<void> {
   const { program } = found.record;
   try {
     accessSync(found.directory.at(program), constants.X_OK);
   } catch (error) {
-    if (errnoOf(error) === 'EACCES') checkExecutable(store);
+    if (errnoOf(error) === 'EACCES') await checkExecutable(store);
     throw systemError('execute', found.directory.show(program), error);
   }
 }

@@ -9,7 +9,6 @@ import { type BigIntStats, closeSync } from 'node:fs';
 import { HoldfastError } from '../errors.ts';
 import type { Directory } from '../linux/directory.ts';
 import { tryLock } from '../linux/flock.ts';
-import { randomBytes } from '../linux/random.ts';
 import { stagingName } from './layout.ts';
 import { placeFile } from './place.ts';
 import { removeTree } from './remove-tree.ts';
@@ -40,7 +39,7 @@ export interface SampleFile {
  * @throws HoldfastError `SYSTEM` where the probe cannot be removed again
  */
 export function tryPlacement(directory: Directory, sample: SampleFile, owner: bigint): PlacementTrial {
-  const name = stagingName(process.pid, randomBytes(4));
+  const name = stagingName(process.pid);
   let made = false;
   let staging: Directory | undefined;
   try {

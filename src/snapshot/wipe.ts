@@ -3,26 +3,26 @@
  * Never touches a live snapshot, never anything outside the store.
  */
 import type { Directory } from '../linux/directory.ts';
-import { Liveness } from './liveness.ts';
-import { removeTree } from './remove-tree.ts';
 import { listStore } from './store.ts';
 
 /** Removes every staging directory that no process holds. @returns their names */
-export function wipeStaging(store: Directory, liveness = new Liveness()): string[] {
-  return wipe(store, listStore(store).staging, liveness);
+export function wipeStaging(store: Directory): Promise<string[]> {
+  return wipe(store, listStore(store).staging);
 }
 
 /** Removes every snapshot but `keep` that is not live. @returns their names */
-export function wipeSnapshots(
-  store: Directory,
-  keep: string | undefined,
-  liveness = new Liveness(),
-): string[] {
-  const others = listStore(store).snapshots.filter(name => name !== keep);
-  return wipe(store, others, liveness);
+export function wipeSnapshots(store: Directory, keep: string | undefined): Promise<string[]> {
+  return wipe(
+    store,
+    listStore(store).snapshots.filter(name => name !== keep),
+  );
 }
 
-function wipe(store: Directory, names: readonly string[], liveness: Liveness): string[] {
+async function wipe(store: Directory, names: readonly string[]): Promise<string[]> {
+  if (names.length === 0) return []; // as for most launches: nothing more is loaded
+  const { Liveness } = await import('./liveness.ts');
+  const { removeTree } = await import('./remove-tree.ts');
+  const liveness = new Liveness();
   const wiped = names.filter(name => !liveness.isLive(store, name));
   for (const name of wiped) removeTree(store, name);
   return wiped;

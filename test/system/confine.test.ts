@@ -180,6 +180,7 @@ test('what --verbose lists is the snapshot, then each program with what asks for
   expect(said).toContain(
     "holdfast: warning: '/nowhere/plugins' (plugin-dir=) is not there, and may not be executed if it comes later",
   );
+  await tried(plugin); // the plugin writes into the directory that the test's end removes
 });
 
 test('a daemon stays confined', async () => {
