@@ -63,8 +63,8 @@ const WORDS =
 const isCore = id =>
   /\/src\/.*\.ts$/.test(id) && ![WORDS, ANEW, PROCESSES, LAZY].some(group => group.test(id));
 
-/** Names stay, for stack traces. */
-const MINIFY = { mangle: false, compress: true, codegen: { removeWhitespace: true } };
+/** The names of functions stay, for stack traces. */
+const MINIFY = { mangle: { keepNames: true }, compress: true, codegen: { removeWhitespace: true } };
 
 const COMMON = {
   platform: 'node',
