@@ -18,7 +18,8 @@ import { identityOf, makeRecord, type RecordedFile, writeRecord } from './record
 import { removeTree } from './remove-tree.ts';
 import type { Found, HeldLock, Listing, TakeRequest, Unsettled, Versions } from './request.ts';
 import { lookAgain, type Staged, type StagedFile, stage } from './stage.ts';
-import { wipeSnapshots } from './wipe.ts';
+import { listStore } from './store.ts';
+import { wipe } from './wipe.ts';
 
 /** What came of it: a new snapshot, or one that another launch built meanwhile. */
 export interface Built extends Found {
@@ -56,12 +57,13 @@ export async function build(
     const manifest = makeManifest(versions.version, entries, sha256);
     checkRoot(request, manifest.root);
     await lock.take();
+    const { snapshots } = listStore(store);
     // another launch may have been faster while programs were asked
-    const faster = findProven(request) ?? (await findByHash(request, listing));
+    const faster = findProven(request, snapshots) ?? (await findByHash(request, listing));
     if (faster !== undefined) return { ...faster, reused: true, wiped: [] };
 
     onStep('wipe');
-    const wiped = await wipeSnapshots(store, undefined);
+    const wiped = await wipe(store, snapshots);
     onStep('record');
     const settled = await lookAgain(staged.files, listing.directories);
     request.letGo?.();

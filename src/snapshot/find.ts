@@ -6,11 +6,10 @@ import { HoldfastError, quote } from '../errors.ts';
 import { isProven } from './prove.ts';
 import { readRecord } from './record.ts';
 import type { Found, TakeRequest } from './request.ts';
-import { listStore } from './store.ts';
 
-/** Step 3: the first snapshot of the store that is proven by its record alone. */
-export function findProven(request: TakeRequest): Found | undefined {
-  for (const id of listStore(request.store).snapshots) {
+/** Step 3: the first of the store's snapshots that is proven by its record alone. */
+export function findProven(request: TakeRequest, snapshots: readonly string[]): Found | undefined {
+  for (const id of snapshots) {
     const directory = request.store.enter(id);
     let found: Found | undefined;
     try {

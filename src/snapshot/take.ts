@@ -27,7 +27,7 @@ import { checkRoot, findProven } from './find.ts';
 import { readRecord } from './record.ts';
 import { type Found, HeldLock, type Taken, type TakeRequest, type Unsettled } from './request.ts';
 import { listStore } from './store.ts';
-import { wipeSnapshots, wipeStaging } from './wipe.ts';
+import { wipe } from './wipe.ts';
 
 /** How often to look at an upgrade that gives no hint of its end, ms. */
 const LOOK_MS = 250;
@@ -64,7 +64,7 @@ export async function pointTo(
   const lock = new HeldLock({ ...request, store });
   await lock.take();
   try {
-    await wipeSnapshots(store, undefined);
+    await wipe(store, listStore(store).snapshots);
     setCurrent(store, path, request.pid);
   } finally {
     lock.release();
@@ -78,9 +78,10 @@ async function attempt(request: TakeRequest): Promise<Taken | Unsettled> {
   await lock.take();
   try {
     onStep('wipe-staging');
-    const wiped = await wipeStaging(store);
+    const { staging, snapshots } = listStore(store);
+    const wiped = await wipe(store, staging);
     onStep('prove');
-    const proven = findProven(request);
+    const proven = findProven(request, snapshots);
     if (proven !== undefined) return await keep(request, proven, true, wiped);
 
     onStep('inspect');
@@ -111,7 +112,8 @@ async function keep(
     checkRoot(request, found.record.root);
     await checkProgram(store, found);
     onStep('wipe');
-    const more = reused ? await wipeSnapshots(store, found.id) : [];
+    const others = reused ? listStore(store).snapshots.filter(name => name !== found.id) : [];
+    const more = await wipe(store, others);
     onStep('publish');
     setCurrent(store, found.id, request.pid);
     return { ...found, reused, wiped: [...wiped, ...more] };

@@ -3,22 +3,9 @@
  * Never touches a live snapshot, never anything outside the store.
  */
 import type { Directory } from '../linux/directory.ts';
-import { listStore } from './store.ts';
 
-/** Removes every staging directory that no process holds. @returns their names */
-export function wipeStaging(store: Directory): Promise<string[]> {
-  return wipe(store, listStore(store).staging);
-}
-
-/** Removes every snapshot but `keep` that is not live. @returns their names */
-export function wipeSnapshots(store: Directory, keep: string | undefined): Promise<string[]> {
-  return wipe(
-    store,
-    listStore(store).snapshots.filter(name => name !== keep),
-  );
-}
-
-async function wipe(store: Directory, names: readonly string[]): Promise<string[]> {
+/** Removes those of these entries of the store that are not live. @returns their names */
+export async function wipe(store: Directory, names: readonly string[]): Promise<string[]> {
   if (names.length === 0) return []; // as for most launches: nothing more is loaded
   const { Liveness } = await import('./liveness.ts');
   const { removeTree } = await import('./remove-tree.ts');
