@@ -2,7 +2,7 @@
  * The store: the directory that holds snapshots. Entered once, with O_NOFOLLOW; all work in it goes through the open
  * directory. What we did not make is refused, and left as it was.
  */
-import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
 import { Directory } from '../linux/directory.ts';
@@ -87,7 +87,6 @@ function readEntries(store: Directory) {
 }
 
 function makeDirectory(path: string, mode: number, what: string): void {
-  if (existsSync(path)) return; // an exception would cost more than the call, without a JIT
   try {
     mkdirSync(path, mode);
     chmodSync(path, mode); // whatever the umask
