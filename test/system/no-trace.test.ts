@@ -294,3 +294,24 @@ test.each(['v18.20.4', 'v20.9.0', 'v20.18.3'])('Node.js %s is too old: 127, and 
   });
   expect(called).toMatchObject({ status: 127, stderr: expect.stringContaining('20.19 or newer is needed') });
 });
+
+test.each([
+  ['v20.19.0', ['--jitless', '--no-rehash-snapshot', '--no-lazy', '--no-expose-wasm']],
+  ['v24.0.0', ['--jitless', '--no-rehash-snapshot', '--no-lazy']],
+  ['v27.0.0', ['--jitless']],
+])('Node.js %s gets only options that it is known to take', (version, options) => {
+  const node = join(tempDir(), 'node');
+  writeFileSync(node, `#!/bin/sh\n[ "$1" = --version ] && echo ${version} && exit\nprintf '%s\\n' "$@"\n`, {
+    mode: 0o755,
+  });
+  const words = spawnSync(HOLDFAST, ['run', 'lightningd'], {
+    encoding: 'utf8',
+    env: { ...process.env, HOLDFAST_NODE: node },
+  }).stdout.split('\n');
+  expect(words.slice(0, words.indexOf('holdfast-notes/1') - 1)).toEqual(options);
+});
+
+test('a real Node takes the options that its version is given: nothing on stderr', () => {
+  const { status, stderr } = spawnSync(HOLDFAST, ['run', '--help'], { encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+});
