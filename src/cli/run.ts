@@ -3,11 +3,8 @@ import { type RunOptions, run as runCommand } from '../commands/run.ts';
 import { signalNumber } from '../linux/process-state.ts';
 import type { Outcome } from './outcome.ts';
 import type { Surroundings } from './surroundings.ts';
-import type { OptionName } from './table.ts';
+import { RUN_ONLY } from './table.ts';
 import { type CommandRequest, prepareOptions } from './take-options.ts';
-
-/** What `run` takes beside what `snapshot` takes, too: read by run-options.ts, which most launches need not load. */
-const OWN: readonly OptionName[] = ['confine', 'allow-exec', 'on-upgrade', 'restart-window', 'restart-if'];
 
 /** Becomes lightningd, or its parent: then the outcome is what became of it. @throws HoldfastError */
 export async function run(request: CommandRequest, surroundings: Surroundings): Promise<Outcome> {
@@ -22,12 +19,12 @@ export async function run(request: CommandRequest, surroundings: Surroundings): 
   return asked ? { ...nothing, status, signal: ended.signal } : { ...nothing, status };
 }
 
-/** @throws HoldfastError `USAGE` */
+/** The options of `run` alone; most launches have none, and need not load what reads them. @throws HoldfastError `USAGE` */
 async function ownOptions(
   request: CommandRequest,
   cwd: string,
 ): Promise<Pick<RunOptions, 'confine' | 'onUpgrade'>> {
-  if (OWN.every(name => request.options[name] === undefined))
+  if (RUN_ONLY.every(name => request.options[name] === undefined))
     return { confine: undefined, onUpgrade: undefined };
   const { readConfine, readOnUpgrade } = await import('./run-options.ts');
   return { confine: readConfine(request.options, cwd), onUpgrade: readOnUpgrade(request) };

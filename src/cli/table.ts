@@ -106,13 +106,15 @@ const TAKE = [
   'sha256',
   'sums',
 ] as const;
+/** What `run` takes and `snapshot` does not. */
+export const RUN_ONLY = ['confine', 'allow-exec', 'on-upgrade', 'restart-window', 'restart-if'] as const;
 
 /** Every command, in the order of the help. */
 export const COMMANDS = {
   run: {
     usage: '[--] [LIGHTNINGD [ARG…]]',
     summary: 'take a snapshot of the installation, then become its lightningd',
-    options: [...TAKE, 'confine', 'allow-exec', 'on-upgrade', 'restart-window', 'restart-if', ...EVERYWHERE],
+    options: [...TAKE, ...RUN_ONLY, ...EVERYWHERE],
     operands: 'lightningd',
     examples: [
       'holdfast run lightningd --network=bitcoin',

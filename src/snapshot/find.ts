@@ -16,9 +16,9 @@ export function findProven(request: TakeRequest, snapshots: readonly string[]): 
       const record = readRecord(directory);
       if (record === undefined || (request.gate && record.answers === null)) continue;
       // a lock that is refused: somebody, and none of us, holds it exclusively and is about to remove the snapshot
-      if (isProven(directory, record, request) && directory.tryLock('shared'))
-        found = { directory, id, record };
-      if (found !== undefined) return found;
+      if (!isProven(directory, record, request) || !directory.tryLock('shared')) continue;
+      found = { directory, id, record };
+      return found;
     } finally {
       if (found === undefined) directory.close();
     }
