@@ -11,6 +11,7 @@ export type CFunction = (...args: unknown[]) => number;
 interface Koffi {
   load(path: null): { func(prototype: string): CFunction };
   errno(value?: number): number;
+  address(buffer: Buffer): bigint;
   readonly version: string;
 }
 
@@ -81,6 +82,20 @@ function errnoEntry(errno: number): [code: string, words: string] {
   const { errno: numbers } = process.getBuiltinModule('node:os').constants;
   const code = Object.entries(numbers).find(([, number]) => number === errno)?.[0];
   return [code ?? `E${errno}`, String(libc('const char *strerror(int errnum)')(errno)).toLowerCase()];
+}
+
+/** Where a cache line may begin, bytes, on every machine of today (arm64 has lines of 64 and of 128). */
+const CACHE_LINE = 128;
+
+/**
+ * Memory that begins with a cache line, not zeroed: read(2) fills it quicker (4 of 50 ms for 128 MB, measured: the
+ * kernel's copying minds, and malloc(3) is always 16 bytes off).
+ * @param size bytes
+ */
+export function alignedBuffer(size: number): Buffer {
+  const room = Buffer.allocUnsafeSlow(size + CACHE_LINE);
+  const start = -Number(loadKoffi().address(room) % BigInt(CACHE_LINE)) & (CACHE_LINE - 1);
+  return room.subarray(start, start + size);
 }
 
 function loadKoffi(): Koffi {

@@ -7,7 +7,7 @@
  */
 import { readSync } from 'node:fs';
 import { HoldfastError } from '../errors.ts';
-import { type CFunction, libc } from './libc.ts';
+import { alignedBuffer, type CFunction, libc } from './libc.ts';
 
 /** What koffi's functions have besides being callable: the same call on one of libuv's threads. */
 type AsyncCFunction = CFunction & {
@@ -30,6 +30,7 @@ export interface DescriptorDigest {
 
 /** SHA-256 by OpenSSL. */
 export interface OpenSsl {
+  buffer(size: number): Buffer;
   sha256(bytes: Uint8Array): Buffer;
   digestOf(fd: number): DescriptorDigest;
 }
@@ -56,6 +57,7 @@ function bind(): OpenSsl | undefined {
   }
   const { sha256, md, bioNew, bioNewFd, bioPush, bioCtrl } = calls;
   return {
+    buffer: alignedBuffer,
     sha256(bytes) {
       const digest = Buffer.allocUnsafe(SHA256_BYTES);
       sha256(bytes, bytes.length, digest);

@@ -7,6 +7,8 @@ import { type DescriptorDigest, openssl } from '../linux/openssl.ts';
 
 /** A source of digests. */
 export interface Digests {
+  /** Memory of this size to read into, as suits it best; not zeroed. */
+  buffer(size: number): Buffer;
   /** The digest of bytes in memory, 32 bytes. */
   sha256(bytes: Uint8Array): Buffer;
   /** A digest that reads its bytes from a descriptor itself. */
@@ -22,6 +24,7 @@ export function digests(): Digests {
 export function nodeDigests(): Digests {
   const crypto = process.getBuiltinModule('node:crypto');
   return {
+    buffer: Buffer.allocUnsafeSlow,
     sha256: bytes => crypto.createHash('sha256').update(bytes).digest(),
     digestOf(fd) {
       const hash = crypto.createHash('sha256');

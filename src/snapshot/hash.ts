@@ -59,7 +59,7 @@ export async function hashFiles(requests: readonly HashRequest[], by?: Digests):
   let next = 0;
 
   async function lane(): Promise<void> {
-    const buffer = idle.pop() ?? Buffer.allocUnsafeSlow(CHUNK);
+    const buffer = idle.pop() ?? digest.buffer(CHUNK);
     while (next < big.length && failures.length === 0) {
       const { request, index } = big[next++]!; // below its length
       await hashBig(request, buffer, digest).then(

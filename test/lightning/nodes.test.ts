@@ -320,7 +320,8 @@ describe('the stand-in, compiled', () => {
         const [found] = findNodes({ lightningDir: path }).nodes;
         return (
           found?.pidFile !== undefined &&
-          found.descendants.some(one => one.comm.startsWith('lightning_h')) &&
+          // the last that it starts at once: what is not started when its file goes is its end
+          found.descendants.some(one => one.comm.startsWith('lightning_conn')) &&
           found
         );
       });
