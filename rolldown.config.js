@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { licenses } from './scripts/licenses.js';
+import { quickChunks } from './scripts/quick-chunks.js';
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
 
@@ -18,7 +19,7 @@ const ANEW = new RegExp(
 );
 
 /** What looks at processes loads: `status`, and a wipe. */
-const PROCESSES = /src\/linux\/(processes|process-image|proc-stat|proc-visibility)\.ts$/;
+const PROCESSES = /src\/linux\/(memory-file|processes|process-image|proc-stat|proc-visibility)\.ts$/;
 
 /** What only the other commands load, and a launch in trouble. No file of these may be imported by one that is not. */
 const LAZY = new RegExp(
@@ -29,7 +30,7 @@ const LAZY = new RegExp(
     'commands/(archive-source|check-proof|cleanup|compare-installed|confine|confinement-list|export|guard|images|installed-now|judge-directory|lost-by-copy|noexec-\\w+|on-upgrade|origin|pinning|upgrade-watch)',
     'commands/(place-of-node|prove|restart-window|root|running|status|unpacked|verify)',
     'lightning/(interpreters|node-\\w+|nodes|operator-programs|pid-files)',
-    'linux/(cgroup|child-probe|free-space|landlock|memory-file|mountinfo|notify-socket|proc-locks|program|record-lock|smallest-program|xattr)',
+    'linux/(cgroup|child-probe|free-space|landlock|mountinfo|notify-socket|proc-locks|program|record-lock|smallest-program|xattr)',
     'launch/again',
     'snapshot/(above|check\\w*|checks-\\w+|choose-fallback|disk-usage|escape-path|fallback|findings|hash-each|look-at-pins|pinned)',
     'snapshot/(probe-exec|safe-directory|scan|select|subject|try-placement|verify)',
@@ -87,7 +88,7 @@ const library = {
 const program = {
   ...COMMON,
   input: { cli: 'src/cli.ts' },
-  plugins: [licenses('LICENSES')],
+  plugins: [licenses('LICENSES'), quickChunks()],
   preserveEntrySignatures: false,
   output: {
     dir: 'dist',

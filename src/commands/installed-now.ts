@@ -37,22 +37,26 @@ export function recordOf(snapshot: string): SnapshotRecord | undefined {
   }
 }
 
+/** What came of comparing a snapshot with its installation. */
+export interface Comparison {
+  readonly installed: InstalledNow;
+  /** each file of the snapshot was seen to be what was placed */
+  readonly intact: boolean;
+}
+
 /** Compares the snapshot with the installation that it was taken from. */
-export async function installedNow(
-  snapshot: string,
-  record: SnapshotRecord,
-  bootId: string,
-): Promise<InstalledNow> {
-  const { lightningd } = record;
+export async function compare(snapshot: string, record: SnapshotRecord, bootId: string): Promise<Comparison> {
+  const { lightningd, version, root } = record;
   const directory = Directory.open(snapshot);
   try {
     if (isProven(directory, record, { lightningd, bootId, method: 'auto' })) {
-      return { lightningd, version: record.version, root: record.root, changed: [], reason: null };
+      return { installed: { lightningd, version, root, changed: [], reason: null }, intact: true };
     }
   } finally {
     directory.close();
   }
-  return (await import('./compare-installed.ts')).compareInstalled(record, bootId);
+  const { compareInstalled } = await import('./compare-installed.ts');
+  return { installed: await compareInstalled(record, bootId), intact: false };
 }
 
 /** A snapshot's files as they are for its node. */

@@ -12,7 +12,14 @@ import { type Verdict, worst } from '../snapshot/findings.ts';
 import { CURRENT_NAME, isSnapshotName, STORE_NAME } from '../snapshot/layout.ts';
 import type { SnapshotRecord } from '../snapshot/record.ts';
 import { type Allowed, readList } from './confinement-list.ts';
-import { type InstalledNow, installedNow, type PlacedNow, placedNow, recordOf } from './installed-now.ts';
+import {
+  type Comparison,
+  compare,
+  type InstalledNow,
+  type PlacedNow,
+  placedNow,
+  recordOf,
+} from './installed-now.ts';
 import { originOf } from './place-of-node.ts';
 import type { World } from './world.ts';
 
@@ -93,22 +100,13 @@ export async function status(options: StatusOptions, world: World): Promise<Stat
   });
   const store = options.snapshotDir ?? join(lightningDir, STORE_NAME);
   const found = findNodes({ lightningDir, pidFiles: [{ path: pidFile, network }] });
-  const bootId = readBootId();
-  const installations = new Map<string, Promise<InstalledNow>>();
-  const installed = (snapshot: string): Promise<InstalledNow> | undefined => {
-    const record = recordOf(snapshot);
-    if (record === undefined) return undefined;
-    const key = `${record.lightningd} ${record.root}`;
-    const known = installations.get(key) ?? installedNow(snapshot, record, bootId);
-    installations.set(key, known);
-    return known;
-  };
+  const look = lookOnce();
   const wanted = found.nodes.filter(
     node => options.network === undefined || node.network === options.network,
   );
   const nodes: NodeStatus[] = [];
-  for (const node of wanted) nodes.push(await statusOf(node, installed));
-  const snapshots = snapshotsOf(store);
+  for (const node of wanted) nodes.push(await statusOf(node, look));
+  const snapshots = snapshotsOf(store, look);
   const current = snapshots.find(snapshot => snapshot.current);
   const unknowns = [
     ...found.hidden.map(({ pid, pidFile: path }) => ({
@@ -124,12 +122,39 @@ export async function status(options: StatusOptions, world: World): Promise<Stat
     verdict: worst([...nodes.map(verdictOf), unknowns.length > 0 ? 'unknown' : 'ok']),
     nodes,
     unknowns,
-    installed: current === undefined ? null : ((await installed(current.path)) ?? null),
+    installed: current === undefined ? null : ((await look.comparison(current.path))?.installed ?? null),
     store,
     snapshots,
     heldBytes: heldBytes(snapshots.map(({ path }) => path)),
     limits: [...found.limits.map(({ reason }) => reason), ...whyNotSeen(lightningDir), ...whyNotSeen(store)],
   };
+}
+
+/** Looks at each snapshot once, whoever asks, and compares each with its installation once. */
+interface Look {
+  record(snapshot: string): SnapshotRecord | undefined;
+  /** undefined: it has no readable record */
+  comparison(snapshot: string): Promise<Comparison> | undefined;
+}
+
+function lookOnce(): Look {
+  const bootId = readBootId();
+  const records = new Map<string, SnapshotRecord | undefined>();
+  const comparisons = new Map<string, Promise<Comparison>>();
+  const look: Look = {
+    record(snapshot) {
+      if (!records.has(snapshot)) records.set(snapshot, recordOf(snapshot));
+      return records.get(snapshot);
+    },
+    comparison(snapshot) {
+      const record = look.record(snapshot);
+      if (record === undefined) return undefined;
+      const known = comparisons.get(snapshot) ?? compare(snapshot, record, bootId);
+      comparisons.set(snapshot, known);
+      return known;
+    },
+  };
+  return look;
 }
 
 function verdictOf({ restartPending, overwritten, pinned, elsewhere }: NodeStatus): Verdict {
@@ -138,14 +163,12 @@ function verdictOf({ restartPending, overwritten, pinned, elsewhere }: NodeStatu
   return restartPending === null || (pinned?.unknown ?? 0) > 0 ? 'unknown' : 'ok';
 }
 
-async function statusOf(
-  node: LightningNode,
-  installed: (snapshot: string) => Promise<InstalledNow> | undefined,
-): Promise<NodeStatus> {
+async function statusOf(node: LightningNode, look: Look): Promise<NodeStatus> {
   const { process, user, network, lightningDir } = node;
   const origin = originOf(node);
-  const record = origin.snapshot === undefined ? undefined : recordOf(origin.snapshot);
-  const now = origin.snapshot === undefined ? undefined : await installed(origin.snapshot);
+  const record = origin.snapshot === undefined ? undefined : look.record(origin.snapshot);
+  const comparison = origin.snapshot === undefined ? undefined : await look.comparison(origin.snapshot);
+  const now = comparison?.installed;
   const outside = operatorProgramsOf(node);
   const judged = judge(origin, record?.root, record?.version, now);
   return {
@@ -161,8 +184,8 @@ async function statusOf(
     root: record?.root ?? null,
     ...judged,
     changed: now?.changed ?? [],
-    ...(origin.snapshot === undefined || record === undefined
-      ? { overwritten: [], pinned: null }
+    ...(origin.snapshot === undefined || record === undefined || comparison?.intact === true
+      ? { overwritten: [], pinned: null } // a snapshot with pinned files is never proven
       : await placedNow(origin.snapshot, record, process.pid)),
     confined: readList(process.pid) ?? null,
     elsewhere: subdaemonsElsewhere(node, origin.snapshot, record),
@@ -219,7 +242,7 @@ function isThere(path: string): boolean {
 }
 
 /** The snapshots of the store, and of the one that its `current` leads to. */
-function snapshotsOf(store: string): StoredSnapshot[] {
+function snapshotsOf(store: string, look: Look): StoredSnapshot[] {
   const link = join(store, CURRENT_NAME);
   const current = existsSync(link) ? realpathSync(link) : undefined;
   const stores = new Set([store, ...(current === undefined ? [] : [dirname(current)])]);
@@ -232,7 +255,7 @@ function snapshotsOf(store: string): StoredSnapshot[] {
     }
   }
   return [...paths].map(path => {
-    const record = recordOf(path);
+    const record = look.record(path);
     return { path, version: record?.version ?? null, root: record?.root ?? null, current: path === current };
   });
 }

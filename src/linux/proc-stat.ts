@@ -28,10 +28,7 @@ export function parseStat(text: string): ProcStat | undefined {
   const open = text.indexOf(' (');
   const close = text.lastIndexOf(') ');
   if (open < 0 || close < open + 2) return undefined;
-  const fields = text
-    .slice(close + 2)
-    .trimEnd()
-    .split(' '); // fields[0] is the third field, state
+  const fields = text.slice(close + 2).split(' ', 20); // fields[0] is the third field, state; the last that we need is [19]
   const pid = number(text.slice(0, open));
   const state = fields[0] ?? '';
   const ppid = number(fields[1]);

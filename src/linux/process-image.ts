@@ -10,10 +10,12 @@ import {
   fstatSync,
   openSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   statSync,
 } from 'node:fs';
 import { errnoOf, systemError } from '../errors.ts';
+import { parseStat } from './proc-stat.ts';
 
 /** An executed file, as far as it can be known. */
 export type Exe =
@@ -76,7 +78,10 @@ export function openImage(pid: number, proc = '/proc'): OpenImage {
   }
 }
 
-/** All PIDs that /proc shows, in no order. @throws HoldfastError `SYSTEM` where there is no /proc */
+/**
+ * All PIDs that /proc shows, in no order, without the kernel's threads where those are known at once.
+ * @throws HoldfastError `SYSTEM` where there is no /proc
+ */
 export function processIds(proc = '/proc'): number[] {
   let names: string[];
   try {
@@ -84,12 +89,28 @@ export function processIds(proc = '/proc'): number[] {
   } catch (error) {
     throw systemError('list processes in', proc, error);
   }
+  const kernels = kernelThreads(proc);
   const pids: number[] = [];
   for (const name of names) {
     const first = name.charCodeAt(0);
-    if (first >= 0x31 && first <= 0x39) pids.push(Number(name)); // only PIDs begin with a digit
+    if (first < 0x31 || first > 0x39 || kernels.has(name)) continue; // only PIDs begin with a digit
+    pids.push(Number(name));
   }
   return pids;
+}
+
+/**
+ * The children of kthreadd (PID 2 where /proc shows the whole machine), as one file lists them since Linux 3.5
+ * (proc_tid_children(5)): the kernel's threads, of which a machine has a hundred or more, and for a moment the programs that
+ * the kernel starts by itself. It may miss some: those are looked at like all others.
+ */
+function kernelThreads(proc: string): ReadonlySet<string> {
+  try {
+    if (parseStat(readFileSync(`${proc}/2/stat`, 'utf8'))?.kernelThread !== true) return new Set();
+    return new Set(readFileSync(`${proc}/2/task/2/children`, 'utf8').split(' '));
+  } catch {
+    return new Set(); // no such process, or a kernel without CONFIG_PROC_CHILDREN
+  }
 }
 
 /** True for the errnos of a process that ended while we looked: no directory, or no task behind an open one. */

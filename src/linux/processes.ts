@@ -62,7 +62,8 @@ export function listProcesses(proc = '/proc'): ProcessList {
   const limits = visibilityLimits(proc);
   const unread = processes.filter(({ exe }) => exe.kind === 'unreadable').length + closed.length;
   if (unread > 0) {
-    limits.push({ kind: 'other-users', reason: `${unread} processes of other users cannot be looked into` });
+    const what = unread === 1 ? 'a process of another user' : `${unread} processes of other users`;
+    limits.push({ kind: 'other-users', reason: `${what} cannot be looked into` });
   }
   return { processes, closed, complete: limits.length === 0, limits };
 }
@@ -143,7 +144,7 @@ export function sharesOurMounts(pid: number, proc = '/proc'): boolean | undefine
 
 /** @throws EACCES or EPERM where the directory is closed to us; ENOENT or ESRCH where the process is gone */
 function readProcess(directory: string, bootTime: number | undefined): Process | undefined {
-  const stat = parseStat(readProcFile(`${directory}/stat`).toString());
+  const stat = parseStat(readFileSync(`${directory}/stat`, 'utf8'));
   if (stat === undefined || stat.kernelThread) return undefined;
   // A zombie with threads left is a process that runs: only its first thread has ended.
   if ((stat.state === 'Z' && stat.threads < 2) || stat.state === 'X') return undefined;

@@ -4,7 +4,6 @@
  * reflink shares cannot be told without FIEMAP, and are counted. Only looks.
  */
 import { lstatSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 
 interface Inode {
   readonly bytes: number;
@@ -23,7 +22,7 @@ export function heldBytes(directories: readonly string[]): number {
 
 function collect(path: string, inodes: Map<string, Inode>): void {
   for (const entry of entriesOf(path)) {
-    const below = join(path, entry.name);
+    const below = `${path}/${entry.name}`;
     if (entry.isDirectory()) {
       collect(below, inodes);
       continue;

@@ -1,5 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, copyFileSync, mkdirSync, readFileSync, renameSync, statSync, unlinkSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { inodeKey, openImage } from '../../src/linux/process-image.ts';
@@ -241,5 +252,47 @@ describe('across namespaces', () => {
       kinds: ['pid-namespace'],
       pids: [1],
     });
+  });
+});
+
+describe('the threads of the kernel', () => {
+  test('are not looked at one by one, and no process that executes a file is left out with them', () => {
+    const executes = (pid: string): boolean => {
+      try {
+        return statSync(`/proc/${pid}/exe`, { throwIfNoEntry: false }) !== undefined;
+      } catch {
+        return false; // not ours to look into
+      }
+    };
+    const executing = () => readdirSync('/proc').filter(name => /^[1-9]/.test(name) && executes(name));
+    const before = executing().map(Number);
+    const { processes, closed } = listProcesses();
+    const after = new Set(executing().map(Number));
+    const listed = new Set([...processes, ...closed].map(({ pid }) => pid));
+    expect(before.filter(pid => after.has(pid) && !listed.has(pid))).toEqual([]);
+    expect(listed.has(process.pid)).toBe(true);
+  });
+
+  const KTHREADD = 0x00200040;
+  const ORDINARY = 0x00400040;
+  test.for([
+    ['kthreadd', KTHREADD, []],
+    ['an ordinary process, as in a container', ORDINARY, [2, 7]],
+  ] as const)('are the children of PID 2 where that is %s', ([, flags, expected]) => {
+    const proc = join(running.directory(), 'proc');
+    for (const [pid, ppid] of [
+      [2, 0],
+      [7, 2],
+    ]) {
+      mkdirSync(join(proc, `${pid}/task/${pid}`), { recursive: true });
+      const rest = Array.from({ length: 40 }, () => '1').join(' ');
+      const stat = `${pid} (a b) S ${ppid} 0 0 0 0 ${pid === 2 ? flags : ORDINARY} ${rest}\n`;
+      writeFileSync(join(proc, `${pid}/stat`), stat);
+      writeFileSync(join(proc, `${pid}/cmdline`), 'a\0');
+      symlinkSync(process.execPath, join(proc, `${pid}/exe`));
+    }
+    writeFileSync(join(proc, '2/task/2/children'), '7 8 ');
+    expect(listProcesses(proc).processes.map(({ pid }) => pid)).toEqual(expected);
+    expect(executingInodes(proc).size).toBe(1); // of PID 2: what a wipe asks for believes no flag
   });
 });
