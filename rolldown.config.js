@@ -8,7 +8,7 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.
 const ANEW = new RegExp(
   [
     'cli/snapshot',
-    'snapshot/(anew|build|stage|place|pin|hash|digest|executable|liveness|prove-by-hash|find-by-hash|remove-tree)',
+    'snapshot/(anew|build|stage|place|pin|hash|digest|executable|prove-by-hash|find-by-hash|remove-tree)',
     'lightning/(contents|installation|compiled-paths|elf-image|subdaemons|versions|upgrade-traces)',
     'commands/(gate|inspect|snapshot)',
     'manifest/\\w+',
@@ -17,9 +17,6 @@ const ANEW = new RegExp(
     .map(path => `src/${path}\\.ts$`)
     .join('|'),
 );
-
-/** What looks at processes loads: `status`, and a wipe. */
-const PROCESSES = /src\/linux\/(memory-file|processes|process-image|proc-stat|proc-visibility)\.ts$/;
 
 /** What only the other commands load, and a launch in trouble. No file of these may be imported by one that is not. */
 const LAZY = new RegExp(
@@ -30,24 +27,24 @@ const LAZY = new RegExp(
     'commands/(archive-source|check-proof|cleanup|compare-installed|confine|confinement-list|export|guard|images|installed-now|judge-directory|lost-by-copy|noexec-\\w+|on-upgrade|origin|pinning|upgrade-watch)',
     'commands/(place-of-node|prove|restart-window|root|running|status|unpacked|verify)',
     'lightning/(interpreters|node-\\w+|nodes|operator-programs|pid-files)',
-    'linux/(cgroup|child-probe|free-space|landlock|mountinfo|notify-socket|proc-locks|program|record-lock|smallest-program|xattr)',
+    'linux/(cgroup|child-probe|free-space|landlock|memory-file|mountinfo|notify-socket|process-image|processes|proc-\\w+|program|record-lock|smallest-program|xattr)',
     'launch/again',
-    'snapshot/(above|check\\w*|checks-\\w+|choose-fallback|disk-usage|escape-path|fallback|findings|hash-each|look-at-pins|pinned)',
+    'snapshot/(above|check\\w*|checks-\\w+|choose-fallback|disk-usage|escape-path|fallback|findings|hash-each|liveness|look-at-pins|pinned)',
     'snapshot/(probe-exec|safe-directory|scan|select|subject|try-placement|verify)',
   ]
     .map(path => `src/${path}\\.ts$`)
     .join('|'),
 );
 
-/** What `status` and `guard` load: in one file, too. */
+/** What looks at processes loads, `status` and a wipe: in one file, too. */
 const NODES = new RegExp(
   [
     'cli/(status|node-options)',
     'commands/(confinement-list|installed-now|place-of-node|status)',
     'lightning/(node-\\w+|nodes|operator-programs|pid-files)',
-    'linux/(cgroup|proc-locks|program|record-lock)',
+    'linux/(cgroup|memory-file|processes|process-image|proc-\\w+|program|record-lock)',
     'render/(openmetrics|status)',
-    'snapshot/(above|disk-usage|findings|pinned)',
+    'snapshot/(above|disk-usage|findings|liveness|pinned)',
   ]
     .map(path => `src/${path}\\.ts$`)
     .join('|'),
@@ -61,8 +58,7 @@ const WORDS =
  * What every launch loads: all the rest, in one file.
  * @param {string} id
  */
-const isCore = id =>
-  /\/src\/.*\.ts$/.test(id) && ![WORDS, ANEW, PROCESSES, LAZY].some(group => group.test(id));
+const isCore = id => /\/src\/.*\.ts$/.test(id) && ![WORDS, ANEW, LAZY].some(group => group.test(id));
 
 /** The names of functions stay, for stack traces. */
 const MINIFY = { mangle: { keepNames: true }, compress: true, codegen: { removeWhitespace: true } };
@@ -98,7 +94,6 @@ const program = {
       groups: [
         { name: 'anew', test: ANEW, priority: 1 },
         { name: 'nodes', test: NODES, priority: 1 },
-        { name: 'processes', test: PROCESSES },
         { name: 'core', test: isCore },
       ],
     },

@@ -98,7 +98,7 @@ export function findNodes(search: NodeSearch = {}): Nodes {
   const own = (search.lightningDir === undefined ? [...new Set(known)] : [search.lightningDir]).flatMap(
     pidFilesIn,
   );
-  const locked = lockedPidFiles([...own, ...(search.pidFiles ?? [])], pid => candidates.has(pid), proc);
+  const locked = lockedPidFiles([...own, ...(search.pidFiles ?? [])], [...candidates.keys()], proc);
   const pidFiles = new Map<number, PidFile>();
   const hidden: HiddenNode[] = [];
   for (const { file, pid, uid } of locked) {

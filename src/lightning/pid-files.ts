@@ -3,7 +3,7 @@
  * believed, a crash leaves it behind. Never writes, never takes a lock, never follows a symbolic link.
  */
 import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
-import { type HeldLock, holdersOf, readLocks } from '../linux/proc-locks.ts';
+import { type HeldLock, holdersOf, locksThrough, readLocks } from '../linux/proc-locks.ts';
 import { recordLockOn } from '../linux/record-lock.ts';
 
 /** A PID file and the network it is for, where its name tells. */
@@ -35,26 +35,35 @@ export function pidFilesIn(lightningDir: string): PidFile[] {
   });
 }
 
+/** lightningd opens its PID file early (lightningd.c, main): its descriptor is one of the first. */
+const FIRST_DESCRIPTORS = 32;
+
 /**
- * Which of these are locked, and by whom. The kernel is asked for each file; only where a file may not be opened does
- * /proc/locks have to tell, which takes 6 to 10 ms to read (measured) and shows no holder of another PID namespace.
- * @param isLightningd tells for a PID whether that process looks like a node: needed where device numbers do not agree
+ * Which of these are locked, and by whom. A process that looks like a node is asked first, by its descriptors; then the
+ * kernel, for each file; and only where a file may not be opened /proc/locks, which takes 6 to 10 ms to read (measured) and shows
+ * no holder of another PID namespace.
+ * @param lightningds the PIDs of processes that look like nodes
  */
 export function lockedPidFiles(
   files: readonly PidFile[],
-  isLightningd: (pid: number) => boolean,
+  lightningds: readonly number[],
   proc = '/proc',
 ): LockedPidFile[] {
+  let theirs: HeldLock[] | undefined;
   let locks: HeldLock[] | undefined;
   return files.flatMap(file => {
     const stat = statOrNone(file.path);
     if (stat === undefined || !stat.isFile()) return [];
     const uid = Number(stat.uid);
+    theirs ??= lightningds.flatMap(pid => locksThrough(pid, FIRST_DESCRIPTORS, proc));
+    const [own] = holdersOf(stat, theirs).certain;
+    if (own !== undefined) return [{ file, pid: own, uid }];
     const answer = recordLockOn(file.path);
     if (answer !== undefined) return answer.held ? [{ file, pid: answer.pid, uid }] : [];
     locks ??= readLocks(proc) ?? [];
     const { certain, possible } = holdersOf(stat, locks);
-    const holders = certain.length > 0 ? certain : possible.filter(isLightningd);
+    // device numbers may not agree: then only what looks like a node is believed to hold it
+    const holders = certain.length > 0 ? certain : possible.filter(pid => lightningds.includes(pid));
     return holders.map(pid => ({ file, pid, uid }));
   });
 }

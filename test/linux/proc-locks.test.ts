@@ -2,7 +2,7 @@ import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { holdersOf, parseLocks, readLocks, splitDevice } from '../../src/linux/proc-locks.ts';
+import { holdersOf, locksThrough, parseLocks, readLocks, splitDevice } from '../../src/linux/proc-locks.ts';
 import { recordLockOn } from '../../src/linux/record-lock.ts';
 import { bundle, jsonFrom } from '../helpers/elsewhere.ts';
 import { Running, until, works } from '../helpers/running.ts';
@@ -83,7 +83,7 @@ describe('with a real holder', () => {
   const LOCKER =
     'import fcntl,os,sys,time\nf=os.open(sys.argv[1],os.O_WRONLY)\nfcntl.lockf(f,fcntl.LOCK_EX|fcntl.LOCK_NB)\ntime.sleep(600)\n';
 
-  test('a process that locked with lockf(3) is found in /proc/locks and by F_GETLK', async ctx => {
+  test('a process that locked with lockf(3) is found in /proc/locks, by its descriptors and by F_GETLK', async ctx => {
     if (!works('python3', '-c', 'import fcntl')) ctx.skip('no python3 to hold a POSIX lock');
     const file = join(running.directory(), 'lightningd-bitcoin.pid');
     writeFileSync(file, '1\n');
@@ -97,6 +97,17 @@ describe('with a real holder', () => {
     expect(answer).toEqual({ held: true, pid: child.pid });
     const { certain, possible } = holdersOf(statSync(file, { bigint: true }), readLocks() ?? []);
     expect([...certain, ...possible]).toContain(child.pid);
+    expect(locksThrough(child.pid, 32)).toEqual([
+      expect.objectContaining({
+        type: 'POSIX',
+        access: 'WRITE',
+        pid: child.pid,
+        ino: statSync(file, { bigint: true }).ino,
+      }),
+    ]);
+    expect(locksThrough(child.pid, 3)).toEqual([]);
+    await running.end();
+    expect(locksThrough(child.pid, 32)).toEqual([]);
   });
 
   test('a holder outside our PID namespace is a lock without a PID', async ctx => {
