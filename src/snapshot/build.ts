@@ -48,7 +48,7 @@ export async function build(
       asking.catch(() => undefined); // it is awaited below, or not at all when staging itself fails
     };
     staged = await stage(store, name, listing.files, request.method, request.owner, onPlaced, pins);
-    if (pins !== undefined) await checkDumpable(staged.directory, listing.program);
+    if (pins !== undefined) checkDumpable(staged.directory, listing.program);
     lock.release();
     onStep('ask-versions');
     const versions = await (asking ?? request.askVersions(staged.directory.path, listing));

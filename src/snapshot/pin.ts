@@ -13,6 +13,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, statSync, symlinkS
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
 import { type Directory, O_PATH } from '../linux/directory.ts';
 import { duplicate } from '../linux/process-state.ts';
+import { hasCapabilities } from '../linux/xattr.ts';
 import { openSource, type Placed, type PlaceRequest, whyNeverLinked } from './place.ts';
 
 /** Who pins, and which descriptors he may take. */
@@ -149,8 +150,7 @@ export function openPin(pin: number, source: string): number {
  * do the same, and could not have been hashed; a set-id one was copied without the bit.
  * @throws HoldfastError `PLACEMENT`
  */
-export async function checkDumpable(snapshot: Directory, program: string): Promise<void> {
-  const { hasCapabilities } = await import('../linux/xattr.ts');
+export function checkDumpable(snapshot: Directory, program: string): void {
   if (!snapshot.attempt('look at', program, hasCapabilities)) return;
   throw new HoldfastError(
     'PLACEMENT',

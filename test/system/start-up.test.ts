@@ -1,0 +1,56 @@
+/**
+ * What a command loads before it does anything, a file of ours or koffi: each costs about a millisecond. A new module that
+ * is in none of the lists of rolldown.config.js lands where every launch pays for it, or in a file of its own.
+ */
+import { basename, join } from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { HOLDFAST, snapshotJson } from '../helpers/holdfast.ts';
+import { makeCInstallation, noCompiler, startNode, tempDir } from '../helpers/stand-in.ts';
+import { callsOn, noStrace } from '../helpers/strace.ts';
+
+beforeEach(ctx => {
+  const reason = noCompiler() ?? noStrace();
+  if (reason !== undefined) ctx.skip(reason);
+});
+
+/** The names of the files that the command opens for code or text of ours, in order, each once. */
+function loadedBy(...words: string[]): string[] {
+  const opened = callsOn([join(HOLDFAST, '../../dist/'), 'koffi.node'], [HOLDFAST, ...words])
+    .filter(({ name, line }) => name === 'openat' && !line.includes('ENOENT'))
+    .map(({ line }) => basename(/"([^"]+)"/.exec(line)?.[1] ?? ''));
+  return [...new Set(opened)];
+}
+
+function makeNode() {
+  const dir = tempDir();
+  const installed = makeCInstallation(dir, 'v25.12', { pythonPlugin: false });
+  const lightningDir = join(dir, 'lightning');
+  return {
+    installed,
+    lightningd: installed.lightningd,
+    lightningDir,
+    place: `--lightning-dir=${lightningDir}`,
+  };
+}
+
+test('an answer takes one file, the help its text', () => {
+  expect(loadedBy('--version')).toEqual(['cli.cjs']);
+  expect(loadedBy('--help')).toEqual(['cli.cjs', 'help.json']);
+});
+
+test('a launch from a proven snapshot takes two, and koffi', () => {
+  const { lightningd, place } = makeNode();
+  snapshotJson([lightningd, place]);
+  expect(loadedBy('run', lightningd, place, '--version')).toEqual(['cli.cjs', 'core.cjs', 'koffi.node']);
+});
+
+test('a first snapshot takes one more', () => {
+  const { lightningd, place } = makeNode();
+  expect(loadedBy('snapshot', lightningd, place)).toEqual(['cli.cjs', 'core.cjs', 'anew.cjs', 'koffi.node']);
+});
+
+test('status of a node takes three, and no koffi', async () => {
+  const { installed, lightningd, lightningDir, place } = makeNode();
+  await startNode(installed, lightningDir, { command: [HOLDFAST, 'run', lightningd] });
+  expect(loadedBy('status', place)).toEqual(['cli.cjs', 'core.cjs', 'nodes.cjs']);
+});
