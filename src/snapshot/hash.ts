@@ -1,7 +1,7 @@
 /**
  * Hashes files, several at a time, and copies them in the same pass where asked.
  * Never maps a file: an in-place writer that cuts one short would end this process by SIGBUS, and the mapped
- * pages would count as our memory; reading takes a tenth longer (measured). Never reads without end,
+ * pages would count as our memory; reading takes a twentieth longer at most (measured). Never reads without end,
  * keeps memory flat whatever the sizes, and touches no descriptor after its promise has settled.
  *
  * Files over SMALL go to libuv's threads, the biggest first, so that no big one is left over for the end; LANES
