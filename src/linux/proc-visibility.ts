@@ -81,18 +81,17 @@ export function visibilityLimits(proc = '/proc'): VisibilityLimit[] {
 
 function hidepidLimit(proc: string): VisibilityLimit | undefined {
   let options: ProcMountOptions | undefined;
-  let capEff: bigint;
   try {
+    const capEff = parseStatus(readFileSync(`${proc}/self/status`, 'utf8'))?.capEff ?? 0n;
+    if ((capEff & CAP_SYS_PTRACE) !== 0n) return undefined; // nothing is hidden from it
     options = parseProcMount(readFileSync(`${proc}/self/mounts`, 'utf8'), proc);
-    capEff = parseStatus(readFileSync(`${proc}/self/status`, 'utf8'))?.capEff ?? 0n;
   } catch {
-    options = undefined; // said as 'unknown' below
-    capEff = 0n;
+    options = undefined; // said as 'unknown' here
   }
   if (options === undefined) {
     return { kind: 'unknown', reason: `how ${proc} is mounted cannot be read: it may hide processes` };
   }
-  if (options.hidepid === 0 || (capEff & CAP_SYS_PTRACE) !== 0n) return undefined;
+  if (options.hidepid === 0) return undefined;
   const groups = [...(process.getgroups?.() ?? []), process.getegid?.()];
   if (options.hidepid !== 4 && groups.includes(options.gid)) return undefined;
   const what = options.hidepid === 1 ? "closes other users' processes" : "hides other users' processes";
