@@ -79,9 +79,7 @@ function bench() {
   }
   process.stdout.write(formatTable(results));
   const missed = results.filter(result => 'verdict' in result && result.verdict === 'MISSED').length;
-  process.stdout.write(
-    `\n${missed === 0 ? 'every goal was met' : `${missed === 1 ? 'one goal was' : `${missed} goals were`} MISSED`}\n`,
-  );
+  process.stdout.write(`\n${missed === 0 ? 'every goal was met' : `goals MISSED: ${missed}`}\n`);
   if (options.json !== undefined) {
     writeFileSync(
       options.json,

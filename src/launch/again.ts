@@ -4,8 +4,9 @@
  * and the same options of it, whatever was installed meanwhile.
  */
 import { closeSync, read, readFileSync } from 'node:fs';
+import { splitStrings } from '../linux/read-proc.ts';
 import { type Ended, makePipe, spawn, waitFor } from '../linux/spawn.ts';
-import { type Inherited, splitStrings } from './inherited.ts';
+import type { Inherited } from './inherited.ts';
 
 /** A child that is holdfast, and may become something else. */
 export interface Again {

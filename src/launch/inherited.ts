@@ -9,6 +9,7 @@
 import { readFileSync } from 'node:fs';
 import { HoldfastError } from '../errors.ts';
 import { isLittleEndian } from '../linux/byte-order.ts';
+import { splitStrings } from '../linux/read-proc.ts';
 
 /** The process as its caller made it. */
 export interface Inherited {
@@ -98,15 +99,4 @@ function parseDump(lines: readonly Buffer[]): { environment: Buffer; text: strin
   while (end > 0 && bytes[end - 1] === 0) end--; // od fills the last word with zeros
   const text = bytes.lastIndexOf(0, end - 1) + 1;
   return { environment: bytes.subarray(0, text), text: bytes.toString('latin1', text, end) };
-}
-
-/** Splits at NULs; each string is ended by one. */
-export function splitStrings(block: Buffer): Buffer[] {
-  const strings: Buffer[] = [];
-  for (let start = 0; start < block.length; ) {
-    const end = block.indexOf(0, start);
-    strings.push(block.subarray(start, end === -1 ? block.length : end));
-    start = end === -1 ? block.length : end + 1;
-  }
-  return strings;
 }

@@ -27,7 +27,7 @@ import {
   setSoftDescriptorLimit,
   unblockSignal,
 } from '../linux/process-state.ts';
-import { readProcFile } from '../linux/read-proc.ts';
+import { readProcFile, splitStrings } from '../linux/read-proc.ts';
 import type { Inherited } from './inherited.ts';
 
 /** The program to become. */
@@ -77,7 +77,7 @@ export function launch({ file, argv, inherited, liveLock, keepOpen = [], atLast 
     throw systemError('prepare the start of', file, error);
   }
   try {
-    return execve(file, argv, inherited.environment ?? readProcFile('/proc/self/environ'));
+    return execve(file, argv, splitStrings(inherited.environment ?? readProcFile('/proc/self/environ')));
   } catch (error) {
     ignoreSignal(SIGPIPE, true); // the error is still to be said, be it to nobody
     throw notExecuted(file, error);
@@ -91,9 +91,7 @@ function restoreDescriptors({ closed, descriptors }: Inherited): void {
 
 function restoreSignals({ ignoredSignals, blockedSignals }: Inherited): void {
   for (const signal of IGNORED_BY_NODE) ignoreSignal(signal, has(ignoredSignals, signal));
-  if (ignoredSignals !== 0n) {
-    for (let signal = 1; signal <= 64; signal++) if (has(ignoredSignals, signal)) ignoreSignal(signal, true);
-  }
+  for (let signal = 1; signal <= 64; signal++) if (has(ignoredSignals, signal)) ignoreSignal(signal, true);
   if (blockedSignals !== 0n) setBlockedSignals(blockedSignals);
 }
 

@@ -35,7 +35,7 @@ export function pidFilesIn(lightningDir: string): PidFile[] {
   });
 }
 
-/** lightningd opens its PID file early (lightningd.c, main): its descriptor is one of the first. */
+/** How many descriptors of a node are looked at: where its PID file is none of the first, the kernel is asked. */
 const FIRST_DESCRIPTORS = 32;
 
 /**

@@ -72,18 +72,6 @@ export function parseBootTime(text: string): number | undefined {
   return number(/^btime (\d+)$/m.exec(text)?.[1]);
 }
 
-/** Splits /proc/PID/cmdline: each argument ends with NUL. A process may have overwritten it with anything. */
-export function parseCmdline(bytes: Buffer): Buffer[] {
-  const args: Buffer[] = [];
-  for (let from = 0; from < bytes.length; ) {
-    const nul = bytes.indexOf(0, from);
-    const to = nul < 0 ? bytes.length : nul;
-    args.push(bytes.subarray(from, to));
-    from = to + 1;
-  }
-  return args;
-}
-
 function valuesOf(text: string, name: string): string[] {
   const before = `\n${name}:`; // never the first line, which is `Name:`
   const at = text.indexOf(before);

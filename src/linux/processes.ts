@@ -5,10 +5,10 @@
  */
 import { readFileSync, readlinkSync, statSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
-import { parseBootTime, parseCmdline, parseStat, parseStatus, TICKS_PER_SECOND } from './proc-stat.ts';
+import { parseBootTime, parseStat, parseStatus, TICKS_PER_SECOND } from './proc-stat.ts';
 import { type VisibilityLimit, visibilityLimits } from './proc-visibility.ts';
 import { type Exe, findImage, inodeKey, isGone, processIds, readExe } from './process-image.ts';
-import { readProcFile } from './read-proc.ts';
+import { readProcFile, splitStrings } from './read-proc.ts';
 
 /** A running process. */
 export interface Process {
@@ -160,7 +160,7 @@ function readProcess(directory: string, bootTime: number | undefined): Process |
       bootTime === undefined
         ? undefined
         : bootTime * 1000 + Number(stat.startTicks) * (1000 / TICKS_PER_SECOND),
-    argv: parseCmdline(readProcFile(`${directory}/cmdline`)),
+    argv: splitStrings(readProcFile(`${directory}/cmdline`)),
     exe,
   };
 }

@@ -10,3 +10,17 @@ export function readProcFile(path: string): Buffer {
   const text = readFileSync(path, 'utf8');
   return text.includes('\uFFFD') ? readFileSync(path) : Buffer.from(text);
 }
+
+/**
+ * The strings of a block as /proc/PID/cmdline and environ are (proc_pid_cmdline(5)): each ended by NUL. The last may lack
+ * its own: a process may have written anything over them.
+ */
+export function splitStrings(block: Buffer): Buffer[] {
+  const strings: Buffer[] = [];
+  for (let start = 0; start < block.length; ) {
+    const end = block.indexOf(0, start);
+    strings.push(block.subarray(start, end === -1 ? block.length : end));
+    start = end === -1 ? block.length : end + 1;
+  }
+  return strings;
+}

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseInherited, splitStrings } from '../../src/launch/inherited.ts';
+import { parseInherited } from '../../src/launch/inherited.ts';
 
 const STATUS = 'Pid:\t1\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000011000\n';
 const LIMITS =
@@ -95,9 +95,4 @@ test('started by hand nothing is known but the words', () => {
     environment: undefined,
     nofileSoft: undefined,
   });
-});
-
-test('strings are split at NULs, empty ones and an open end included', () => {
-  expect(splitStrings(Buffer.from('\0a\0\0b')).map(String)).toEqual(['', 'a', '', 'b']);
-  expect(splitStrings(Buffer.alloc(0))).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseBootTime, parseCmdline, parseStat, parseStatus } from '../../src/linux/proc-stat.ts';
+import { parseBootTime, parseStat, parseStatus } from '../../src/linux/proc-stat.ts';
 
 /** A line as the kernel writes it, around a given comm. */
 function line(comm: string, state = 'S', flags = 4194560): string {
@@ -58,22 +58,6 @@ describe('parseStatus', () => {
 
   test('gives nothing without a Uid line', () => {
     expect(parseStatus('Name:\tx\n')).toBeUndefined();
-  });
-});
-
-describe('parseCmdline', () => {
-  test('gives back any arguments without NUL, empty ones included', () => {
-    const word = fc.uint8Array({ maxLength: 20 }).map(bytes => Buffer.from(bytes.filter(byte => byte !== 0)));
-    fc.assert(
-      fc.property(fc.array(word), words => {
-        const bytes = Buffer.concat(words.flatMap(one => [one, Buffer.of(0)]));
-        expect(parseCmdline(bytes).map(String)).toEqual(words.map(String));
-      }),
-    );
-  });
-
-  test('a title written over the arguments, without a NUL at its end, is one argument', () => {
-    expect(parseCmdline(Buffer.from('postgres: writer')).map(String)).toEqual(['postgres: writer']);
   });
 });
 

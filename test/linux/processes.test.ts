@@ -276,9 +276,9 @@ describe('the threads of the kernel', () => {
   const KTHREADD = 0x00200040;
   const ORDINARY = 0x00400040;
   test.for([
-    ['kthreadd', KTHREADD, []],
-    ['an ordinary process, as in a container', ORDINARY, [2, 7]],
-  ] as const)('are the children of PID 2 where that is %s', ([, flags, expected]) => {
+    ['left out where that is kthreadd', KTHREADD, []],
+    ['listed where that is an ordinary process, as in a container', ORDINARY, [2, 7]],
+  ] as const)('the children of PID 2 are %s', ([, flags, expected]) => {
     const proc = join(running.directory(), 'proc');
     for (const [pid, ppid] of [
       [2, 0],

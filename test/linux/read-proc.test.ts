@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, expect, test } from 'vitest';
-import { readProcFile } from '../../src/linux/read-proc.ts';
+import { afterAll, describe, expect, test } from 'vitest';
+import { readProcFile, splitStrings } from '../../src/linux/read-proc.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'holdfast-read-proc-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -42,4 +42,25 @@ test('reads what stat(2) calls empty', () => {
 
 test('throws the errno', () => {
   expect(() => readProcFile(join(dir, 'none'))).toThrow(expect.objectContaining({ code: 'ENOENT' }));
+});
+
+describe('splitStrings', () => {
+  test('gives back any strings without NUL, empty ones included', () => {
+    const word = fc.uint8Array({ maxLength: 20 }).map(bytes => Buffer.from(bytes.filter(byte => byte !== 0)));
+    fc.assert(
+      fc.property(fc.array(word), words => {
+        const bytes = Buffer.concat(words.flatMap(one => [one, Buffer.of(0)]));
+        expect(splitStrings(bytes).map(String)).toEqual(words.map(String));
+      }),
+    );
+  });
+
+  test('a title written over the arguments, without a NUL at its end, is one argument', () => {
+    expect(splitStrings(Buffer.from('postgres: writer')).map(String)).toEqual(['postgres: writer']);
+  });
+
+  test('takes an open end, and nothing', () => {
+    expect(splitStrings(Buffer.from('\0a\0\0b')).map(String)).toEqual(['', 'a', '', 'b']);
+    expect(splitStrings(Buffer.alloc(0))).toEqual([]);
+  });
 });
