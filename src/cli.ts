@@ -13,7 +13,7 @@ import { type Request, readWords } from './cli/words.ts';
 import { errnoOf, HoldfastError, systemError } from './errors.ts';
 import { EXIT, exitStatus } from './exit-codes.ts';
 import { type Inherited, parseInherited } from './launch/inherited.ts';
-import { readProcFile } from './linux/read-proc.ts';
+import { readProcFile } from './linux/proc/read-proc.ts';
 
 /** The caller's standard output and error. */
 const STDOUT = 1;

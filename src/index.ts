@@ -11,11 +11,15 @@
  * Whatever fails is a HoldfastError: decide on its `code`. Nothing is printed, and the process is left as it was.
  */
 import { resolve } from 'node:path';
-import type { PrepareOptions } from './commands/prepare.ts';
 import { type SnapshotResult, snapshot } from './commands/snapshot.ts';
+import type { PrepareOptions } from './commands/take/prepare.ts';
 import { type ManifestFile, makeManifest } from './manifest/manifest.ts';
-import { sha256 } from './snapshot/digest.ts';
-import { type SnapshotReport, type VerifyOptions, verifySnapshot as verifyAt } from './snapshot/verify.ts';
+import { sha256 } from './snapshot/hash/digest.ts';
+import {
+  type SnapshotReport,
+  type VerifyOptions,
+  verifySnapshot as verifyAt,
+} from './snapshot/verify/verify.ts';
 
 export { type ErrorCode, HoldfastError } from './errors.ts';
 export type { ManifestFile } from './manifest/manifest.ts';

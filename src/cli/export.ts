@@ -2,8 +2,8 @@
 import { resolve } from 'node:path';
 import { exportSnapshot as exportCommand } from '../commands/export.ts';
 import { EXIT } from '../exit-codes.ts';
+import type { Surroundings } from './context.ts';
 import type { Outcome } from './outcome.ts';
-import type { Surroundings } from './surroundings.ts';
 import { absolute, type CommandRequest } from './take-options.ts';
 
 /** Prints the archive's digest and name, as sha256sum does: the line may go to a SHA256SUMS. @throws HoldfastError */

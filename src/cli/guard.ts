@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import { guard as guardCommand } from '../commands/guard.ts';
 import { EXIT } from '../exit-codes.ts';
 import { renderGuard } from '../render/guard.ts';
+import type { Surroundings } from './context.ts';
 import type { Outcome } from './outcome.ts';
-import type { Surroundings } from './surroundings.ts';
 import type { CommandRequest } from './take-options.ts';
 
 /** 0: go on; 1: a node stands in the way, or must be restarted; 2: it could not be determined. */

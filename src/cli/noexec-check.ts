@@ -1,12 +1,12 @@
 /** The command line of `noexec-check`. */
 import { resolve } from 'node:path';
 import { noexecCheck, noexecStatus } from '../commands/noexec-check.ts';
-import { readNodeOptions } from '../lightning/options.ts';
+import { readNodeOptions } from '../lightning/config/options.ts';
 import { renderNoexecCheck } from '../render/noexec-check.ts';
-import { STORE_NAME } from '../snapshot/layout.ts';
+import { STORE_NAME } from '../snapshot/store/layout.ts';
+import type { Surroundings } from './context.ts';
 import { nodeValues } from './node-options.ts';
 import type { Outcome } from './outcome.ts';
-import type { Surroundings } from './surroundings.ts';
 import { absolute, type CommandRequest } from './take-options.ts';
 
 /** Prints what was found of each directory, what `run` would use, and what to type. */

@@ -2,8 +2,8 @@
 import { resolve } from 'node:path';
 import { prove as proveCommand } from '../commands/prove.ts';
 import { EXIT } from '../exit-codes.ts';
+import type { Surroundings } from './context.ts';
 import type { Outcome } from './outcome.ts';
-import type { Surroundings } from './surroundings.ts';
 import type { CommandRequest } from './take-options.ts';
 
 /** Prints the proof: JSON either way, in one line with --json. */

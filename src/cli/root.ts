@@ -2,8 +2,8 @@
 import { resolve } from 'node:path';
 import { root as rootCommand } from '../commands/root.ts';
 import { EXIT } from '../exit-codes.ts';
+import type { Surroundings } from './context.ts';
 import type { Outcome } from './outcome.ts';
-import type { Surroundings } from './surroundings.ts';
 import type { CommandRequest } from './take-options.ts';
 
 /** Prints the 64 digits and a newline. */

@@ -1,7 +1,7 @@
 /** The options of `run` alone, from words to values. Pure. */
 import type { ConfineOptions } from '../commands/confine.ts';
-import type { OnUpgradeOptions } from '../commands/on-upgrade.ts';
-import { parseWindow } from '../commands/restart-window.ts';
+import type { OnUpgradeOptions } from '../commands/upgrade/supervisor.ts';
+import { parseWindow } from '../commands/upgrade/window.ts';
 import { HoldfastError } from '../errors.ts';
 import { type CommandName, commandSpecs, ON_UPGRADE, type OptionName } from './table.ts';
 import { absolute, type CommandRequest } from './take-options.ts';

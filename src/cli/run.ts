@@ -1,8 +1,8 @@
 /** The command line of `run`. */
 import { type RunOptions, run as runCommand } from '../commands/run.ts';
 import { signalNumber } from '../linux/process-state.ts';
+import type { Surroundings } from './context.ts';
 import type { Outcome } from './outcome.ts';
-import type { Surroundings } from './surroundings.ts';
 import { RUN_ONLY } from './table.ts';
 import { type CommandRequest, prepareOptions } from './take-options.ts';
 

@@ -1,8 +1,8 @@
 /** The command line of `snapshot`. */
 import { snapshot as snapshotCommand } from '../commands/snapshot.ts';
 import { EXIT } from '../exit-codes.ts';
+import type { Surroundings } from './context.ts';
 import type { Outcome } from './outcome.ts';
-import type { Surroundings } from './surroundings.ts';
 import { type CommandRequest, prepareOptions } from './take-options.ts';
 
 /** Prints where the snapshot is: one line, for scripts. */

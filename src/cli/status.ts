@@ -4,9 +4,9 @@ import { HoldfastError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { renderOpenmetrics } from '../render/openmetrics.ts';
 import { renderStatus } from '../render/status.ts';
+import type { Surroundings } from './context.ts';
 import { nodeValues } from './node-options.ts';
 import type { Outcome } from './outcome.ts';
-import type { Surroundings } from './surroundings.ts';
 import { absolute, type CommandRequest } from './take-options.ts';
 
 /** 0: all is well; 1: a restart is pending, or something is not as it should be; 2: it could not be determined. */

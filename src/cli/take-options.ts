@@ -1,10 +1,10 @@
 /** The options that `run` and `snapshot` share, from words to values. Pure. */
 import { resolve } from 'node:path';
 import type { ArchivePin } from '../archive/checksum.ts';
-import type { PrepareOptions } from '../commands/prepare.ts';
+import type { PrepareOptions } from '../commands/take/prepare.ts';
 import { HoldfastError, quote } from '../errors.ts';
-import { METHODS, type Method } from '../snapshot/placement.ts';
-import type { Surroundings } from './surroundings.ts';
+import { METHODS, type Method } from '../snapshot/store/placement.ts';
+import type { Surroundings } from './context.ts';
 import type { GivenOptions, Request } from './words.ts';
 
 /** A request for a command. */

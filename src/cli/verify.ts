@@ -4,8 +4,8 @@ import { verify as verifyCommand, verifyProof } from '../commands/verify.ts';
 import { HoldfastError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { renderVerify } from '../render/verify.ts';
+import type { Surroundings } from './context.ts';
 import type { Outcome } from './outcome.ts';
-import type { Surroundings } from './surroundings.ts';
 import { absolute, type CommandRequest, readRoot } from './take-options.ts';
 
 /** 0: all is as it was taken; 1: something is not, whatever else could not be determined; 2: not all could be. */

@@ -5,9 +5,9 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { HoldfastError, quote, systemError } from '../errors.ts';
 import { MAX_PROOF_BYTES, type Proof, parseProof, verifyProof } from '../manifest/proof.ts';
-import { sha256 } from '../snapshot/digest.ts';
-import { hashFiles } from '../snapshot/hash.ts';
-import { fileMode } from '../snapshot/stage.ts';
+import { sha256 } from '../snapshot/hash/digest.ts';
+import { hashFiles } from '../snapshot/hash/hash.ts';
+import { fileMode } from '../snapshot/take/stage.ts';
 
 /** What is compared. */
 export type ProofCheck = 'root' | 'inclusion' | 'size' | 'digest' | 'mode';

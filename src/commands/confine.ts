@@ -5,12 +5,12 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, HoldfastError, quote } from '../errors.ts';
-import { findInPath, interpretersOf } from '../lightning/interpreters.ts';
-import type { LightningOptions } from '../lightning/options.ts';
+import type { LightningOptions } from '../lightning/config/options.ts';
+import { findInPath, interpretersOf } from '../lightning/installation/interpreters.ts';
 import { ExecutionRules, landlockVersion } from '../linux/landlock.ts';
-import type { Taken } from '../snapshot/request.ts';
+import type { Taken } from '../snapshot/take/request.ts';
 import { type Allowed, writeList } from './confinement-list.ts';
-import type { World } from './world.ts';
+import type { World } from './context.ts';
 
 /** What the operator asked for. */
 export interface ConfineOptions {

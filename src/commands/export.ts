@@ -22,13 +22,13 @@ import { randomBytes } from '../linux/random.ts';
 import { type Manifest, type ManifestFile, parseManifest } from '../manifest/manifest.ts';
 import { comparePaths } from '../manifest/path.ts';
 import { formatSha256sums } from '../manifest/sha256sums.ts';
-import { sha256 } from '../snapshot/digest.ts';
-import type { OnProgress } from '../snapshot/hash-each.ts';
-import { MANIFEST_NAME, SHA256SUMS_NAME } from '../snapshot/layout.ts';
-import { openPlaced } from '../snapshot/pinned.ts';
+import { sha256 } from '../snapshot/hash/digest.ts';
+import type { OnProgress } from '../snapshot/hash/hash-each.ts';
+import { MANIFEST_NAME, SHA256SUMS_NAME } from '../snapshot/store/layout.ts';
+import { openPlaced } from '../snapshot/store/pinned.ts';
 import { withCleanup } from './cleanup.ts';
+import type { World } from './context.ts';
 import { type StoreOptions, type VerifyOptions, verify } from './verify.ts';
-import type { World } from './world.ts';
 
 /** What the operator asked for. */
 export interface ExportOptions extends StoreOptions {

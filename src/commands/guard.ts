@@ -4,11 +4,11 @@
  */
 import { realpathSync } from 'node:fs';
 import { HoldfastError } from '../errors.ts';
-import { locateLightningd } from '../lightning/locate.ts';
-import { findNodes, type LightningNode } from '../lightning/nodes.ts';
-import { type Verdict, worst } from '../snapshot/findings.ts';
-import { originOf } from './place-of-node.ts';
-import type { World } from './world.ts';
+import { locateLightningd } from '../lightning/installation/locate.ts';
+import { findNodes, type LightningNode } from '../lightning/nodes/nodes.ts';
+import { type Verdict, worst } from '../snapshot/verify/ledger.ts';
+import type { World } from './context.ts';
+import { originOf } from './running/node-snapshot.ts';
 
 /** What is asked. */
 export interface GuardOptions {

@@ -5,22 +5,22 @@
 import { realpathSync } from 'node:fs';
 import { HoldfastError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
-import { listContents, type SourceFile } from '../lightning/contents.ts';
-import { findInstallation } from '../lightning/installation.ts';
-import { locateLightningd } from '../lightning/locate.ts';
-import { isNoexec, mountOf, readMounts } from '../linux/mountinfo.ts';
-import { fallbackStores } from '../snapshot/fallback.ts';
-import { whyNeverLinked } from '../snapshot/place.ts';
-import { judgeFallback, judgePath, type Load } from './judge-directory.ts';
-import { adviceFor } from './noexec-advice.ts';
+import { listContents, type SourceFile } from '../lightning/installation/contents.ts';
+import { findInstallation } from '../lightning/installation/installation.ts';
+import { locateLightningd } from '../lightning/installation/locate.ts';
+import { isNoexec, mountOf, readMounts } from '../linux/proc/mountinfo.ts';
+import { fallbackStores } from '../snapshot/fallback/candidates.ts';
+import { whyNeverLinked } from '../snapshot/take/place.ts';
+import type { World } from './context.ts';
+import { adviceFor } from './noexec/advice.ts';
+import { judgeFallback, judgePath, type Load } from './noexec/directory.ts';
 import type {
   ChoiceReport,
   DirectoryReport,
   Holds,
   InstallationReport,
   NoexecReport,
-} from './noexec-report.ts';
-import type { World } from './world.ts';
+} from './noexec/report.ts';
 
 /** What the operator asked for. */
 export interface NoexecCheckOptions {

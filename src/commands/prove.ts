@@ -13,10 +13,10 @@ import { basename, dirname, join, relative } from 'node:path';
 import { HoldfastError, quote, systemError } from '../errors.ts';
 import { MAX_MANIFEST_BYTES, type Manifest, parseManifest } from '../manifest/manifest.ts';
 import { makeProof, type Proof } from '../manifest/proof.ts';
-import { directoriesWithManifest } from '../snapshot/above.ts';
-import { sha256 } from '../snapshot/digest.ts';
-import { isSnapshotName, MANIFEST_NAME, OUR_FILES } from '../snapshot/layout.ts';
-import { pinAt } from '../snapshot/pinned.ts';
+import { sha256 } from '../snapshot/hash/digest.ts';
+import { directoriesWithManifest } from '../snapshot/store/enclosing.ts';
+import { isSnapshotName, MANIFEST_NAME, OUR_FILES } from '../snapshot/store/layout.ts';
+import { pinAt } from '../snapshot/store/pinned.ts';
 import { measure } from './check-proof.ts';
 
 /**

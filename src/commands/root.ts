@@ -6,15 +6,15 @@ import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isArchive } from '../archive/open.ts';
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
-import { listContents } from '../lightning/contents.ts';
-import { findInstallation } from '../lightning/installation.ts';
+import { listContents } from '../lightning/installation/contents.ts';
+import { findInstallation } from '../lightning/installation/installation.ts';
 import { makeManifest, parseManifest } from '../manifest/manifest.ts';
-import { sha256 } from '../snapshot/digest.ts';
-import { hashFiles } from '../snapshot/hash.ts';
-import { MANIFEST_NAME } from '../snapshot/layout.ts';
-import type { Listing } from '../snapshot/request.ts';
-import { fileMode } from '../snapshot/stage.ts';
-import type { World } from './world.ts';
+import { sha256 } from '../snapshot/hash/digest.ts';
+import { hashFiles } from '../snapshot/hash/hash.ts';
+import { MANIFEST_NAME } from '../snapshot/store/layout.ts';
+import type { Listing } from '../snapshot/take/request.ts';
+import { fileMode } from '../snapshot/take/stage.ts';
+import type { World } from './context.ts';
 
 /** The shape of `root --json`. */
 export interface RootResult {
@@ -56,7 +56,7 @@ async function fromInstallation(path: string, lightningd: string): Promise<RootR
 }
 
 async function fromArchive(path: string, world: World): Promise<RootResult> {
-  const { withUnpacked } = await import('./unpacked.ts');
+  const { withUnpacked } = await import('./take/unpacked.ts');
   const found = await withUnpacked(path, world, rootOf);
   return { path, kind: 'archive', ...found };
 }

@@ -2,12 +2,12 @@
 import { quote } from '../errors.ts';
 import type { Inherited } from '../launch/inherited.ts';
 import { launch } from '../launch/launch.ts';
-import { absoluteLightningDirArgs } from '../lightning/options.ts';
+import { absoluteLightningDirArgs } from '../lightning/config/options.ts';
 import type { ConfineOptions } from './confine.ts';
-import { foreignOwner } from './foreign-owner.ts';
-import type { OnUpgradeOptions, RunEnd } from './on-upgrade.ts';
-import { findTarget, type PrepareOptions, prepare, refuseMissingConf } from './prepare.ts';
-import type { World } from './world.ts';
+import type { World } from './context.ts';
+import { foreignOwner } from './take/foreign-owner.ts';
+import { findTarget, type PrepareOptions, prepare, refuseMissingConf } from './take/prepare.ts';
+import type { OnUpgradeOptions, RunEnd } from './upgrade/supervisor.ts';
 
 /** What the operator asked of a launch. */
 export interface RunOptions extends PrepareOptions {
@@ -34,7 +34,7 @@ export async function run(options: RunOptions, world: World, inherited: Inherite
   }
   refuseMissingConf(target.options); // an archive has no lightningd yet that could say so
   if (options.onUpgrade !== undefined) {
-    const { refuseWhatLeaves, runUntilItEnds } = await import('./on-upgrade.ts');
+    const { refuseWhatLeaves, runUntilItEnds } = await import('./upgrade/supervisor.ts');
     refuseWhatLeaves(target.options, inherited);
     return runUntilItEnds(options.onUpgrade, target.lightningd, target.options, world, inherited);
   }
@@ -43,7 +43,7 @@ export async function run(options: RunOptions, world: World, inherited: Inherite
     options.confine && (await import('./confine.ts')).confinerFor(options.confine, target.options, world);
   const pinning =
     options.method === 'pin'
-      ? await (await import('./pinning.ts')).pinningFor(target, options, inherited)
+      ? await (await import('./take/pinning.ts')).pinningFor(target, options, inherited)
       : undefined;
   const { taken, store } = await prepare(target, options, world, pinning);
   const snapshot = `${store}/${taken.id}`;

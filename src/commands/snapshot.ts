@@ -1,11 +1,17 @@
 /** `holdfast snapshot`: takes the snapshot that a launch would run from, and tells where it is. */
 import { HoldfastError, quote } from '../errors.ts';
-import type { FallbackOrigin } from '../snapshot/fallback.ts';
-import type { PLACEMENTS } from '../snapshot/placement.ts';
-import type { SnapshotRecord } from '../snapshot/record.ts';
-import { foreignOwner } from './foreign-owner.ts';
-import { findTarget, type PrepareOptions, prepare, refuseMissingConf, type StepTime } from './prepare.ts';
-import type { World } from './world.ts';
+import type { FallbackOrigin } from '../snapshot/fallback/candidates.ts';
+import type { PLACEMENTS } from '../snapshot/store/placement.ts';
+import type { SnapshotRecord } from '../snapshot/store/record.ts';
+import type { World } from './context.ts';
+import { foreignOwner } from './take/foreign-owner.ts';
+import {
+  findTarget,
+  type PrepareOptions,
+  prepare,
+  refuseMissingConf,
+  type StepTime,
+} from './take/prepare.ts';
 
 /** What came of it; the shape of `snapshot --json`, described in docs/json.md. */
 export interface SnapshotResult {

@@ -2,16 +2,17 @@
 import { accessSync, constants, existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, quote } from '../errors.ts';
-import { findNodes, type LightningNode } from '../lightning/nodes.ts';
-import { operatorProgramsOf } from '../lightning/operator-programs.ts';
-import { readNodeOptions } from '../lightning/options.ts';
-import { readBootId } from '../linux/boot-id.ts';
-import { inodeKey } from '../linux/process-image.ts';
-import { heldBytes } from '../snapshot/disk-usage.ts';
-import { type Verdict, worst } from '../snapshot/findings.ts';
-import { CURRENT_NAME, isSnapshotName, STORE_NAME } from '../snapshot/layout.ts';
-import type { SnapshotRecord } from '../snapshot/record.ts';
+import { readNodeOptions } from '../lightning/config/options.ts';
+import { findNodes, type LightningNode } from '../lightning/nodes/nodes.ts';
+import { operatorProgramsOf } from '../lightning/nodes/operator-programs.ts';
+import { readBootId } from '../linux/proc/boot-id.ts';
+import { inodeKey } from '../linux/proc/image.ts';
+import { heldBytes } from '../snapshot/store/held-bytes.ts';
+import { CURRENT_NAME, isSnapshotName, STORE_NAME } from '../snapshot/store/layout.ts';
+import type { SnapshotRecord } from '../snapshot/store/record.ts';
+import { type Verdict, worst } from '../snapshot/verify/ledger.ts';
 import { type Allowed, readList } from './confinement-list.ts';
+import type { World } from './context.ts';
 import {
   type Comparison,
   compare,
@@ -19,9 +20,8 @@ import {
   type PlacedNow,
   placedNow,
   recordOf,
-} from './installed-now.ts';
-import { originOf } from './place-of-node.ts';
-import type { World } from './world.ts';
+} from './installed/installed-now.ts';
+import { originOf } from './running/node-snapshot.ts';
 
 /** Which node is meant. */
 export interface StatusOptions {

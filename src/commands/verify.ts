@@ -3,16 +3,16 @@
  * `--proof`, is one file what a proof says. Never writes.
  */
 import { HoldfastError, quote } from '../errors.ts';
-import { findNodes, type Nodes } from '../lightning/nodes.ts';
-import { readLightningOptions } from '../lightning/options.ts';
-import { type Verdict, worst } from '../snapshot/findings.ts';
-import type { OnProgress } from '../snapshot/hash-each.ts';
-import { CURRENT_NAME, isSnapshotName, STORE_NAME } from '../snapshot/layout.ts';
-import { findByName, selectSnapshots } from '../snapshot/select.ts';
-import { type SnapshotReport, type Verified, verifySnapshot } from '../snapshot/verify.ts';
+import { readLightningOptions } from '../lightning/config/options.ts';
+import { findNodes, type Nodes } from '../lightning/nodes/nodes.ts';
+import type { OnProgress } from '../snapshot/hash/hash-each.ts';
+import { findByName, selectSnapshots } from '../snapshot/store/in-use.ts';
+import { CURRENT_NAME, isSnapshotName, STORE_NAME } from '../snapshot/store/layout.ts';
+import { type Verdict, worst } from '../snapshot/verify/ledger.ts';
+import { type SnapshotReport, type Verified, verifySnapshot } from '../snapshot/verify/verify.ts';
 import { checkProof, type ProofReport } from './check-proof.ts';
-import { inspectRunning, type RunningReport, snapshotsOf } from './running.ts';
-import type { World } from './world.ts';
+import type { World } from './context.ts';
+import { inspectRunning, type RunningReport, snapshotsOf } from './running/nodes.ts';
 
 /** Whose store, when no snapshot is named. */
 export interface StoreOptions {

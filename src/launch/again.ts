@@ -4,7 +4,7 @@
  * and the same options of it, whatever was installed meanwhile.
  */
 import { closeSync, read, readFileSync } from 'node:fs';
-import { splitStrings } from '../linux/read-proc.ts';
+import { splitStrings } from '../linux/proc/read-proc.ts';
 import { type Ended, makePipe, spawn, waitFor } from '../linux/spawn.ts';
 import type { Inherited } from './inherited.ts';
 

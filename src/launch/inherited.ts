@@ -9,7 +9,7 @@
 import { readFileSync } from 'node:fs';
 import { HoldfastError } from '../errors.ts';
 import { isLittleEndian } from '../linux/byte-order.ts';
-import { splitStrings } from '../linux/read-proc.ts';
+import { splitStrings } from '../linux/proc/read-proc.ts';
 
 /** The process as its caller made it. */
 export interface Inherited {

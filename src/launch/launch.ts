@@ -18,6 +18,7 @@
  */
 import { existsSync } from 'node:fs';
 import { HoldfastError, systemError } from '../errors.ts';
+import { readProcFile, splitStrings } from '../linux/proc/read-proc.ts';
 import {
   duplicate,
   execve,
@@ -27,7 +28,6 @@ import {
   setSoftDescriptorLimit,
   unblockSignal,
 } from '../linux/process-state.ts';
-import { readProcFile, splitStrings } from '../linux/read-proc.ts';
 import type { Inherited } from './inherited.ts';
 
 /** The program to become. */

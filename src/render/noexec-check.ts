@@ -1,6 +1,6 @@
 /** The result of `noexec-check` for people. Pure: lines of text, without newlines in them. */
-import type { DirectoryReport, MountReport, NoexecReport } from '../commands/noexec-report.ts';
-import type { MethodTrial } from '../snapshot/try-placement.ts';
+import type { DirectoryReport, MountReport, NoexecReport } from '../commands/noexec/report.ts';
+import type { MethodTrial } from '../snapshot/fallback/try-placement.ts';
 
 const HOLDS = { yes: 'can hold programs', no: 'cannot hold programs', unknown: 'not known' } as const;
 

@@ -1,10 +1,10 @@
 /** What `verify` says, as text for people. Pure: results in, lines out. */
 import type { ProofReport } from '../commands/check-proof.ts';
-import type { RunningProcess } from '../commands/origin.ts';
-import type { RunningNode, RunningReport } from '../commands/running.ts';
+import type { RunningProcess } from '../commands/running/judge-process.ts';
+import type { RunningNode, RunningReport } from '../commands/running/nodes.ts';
 import type { VerifyResult } from '../commands/verify.ts';
 import { quote } from '../errors.ts';
-import type { SnapshotReport } from '../snapshot/verify.ts';
+import type { SnapshotReport } from '../snapshot/verify/verify.ts';
 
 /** The whole answer; ends with a newline. `verbose`: also each check by its name, and each process that is fine. */
 export function renderVerify(result: VerifyResult, verbose = false): string {

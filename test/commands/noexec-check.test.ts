@@ -1,8 +1,8 @@
 import { chmodSync, lstatSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { NoexecReport } from '../../src/commands/noexec/report.ts';
 import { type NoexecCheckOptions, noexecCheck, noexecStatus } from '../../src/commands/noexec-check.ts';
-import type { NoexecReport } from '../../src/commands/noexec-report.ts';
 import { renderNoexecCheck } from '../../src/render/noexec-check.ts';
 import { ORDINARY_USER } from '../helpers/holdfast.ts';
 import { lastingDir, noMounts, programOf, underMounts } from '../helpers/mounts.ts';

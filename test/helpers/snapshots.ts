@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { formatManifest, type Manifest, makeManifest } from '../../src/manifest/manifest.ts';
 import { formatSha256sums } from '../../src/manifest/sha256sums.ts';
-import { sha256 } from '../../src/snapshot/digest.ts';
+import { sha256 } from '../../src/snapshot/hash/digest.ts';
 
 /** A file to put into a snapshot; executable unless said otherwise. */
 export interface TestFile {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { checkLines } from '../../src/manifest/lines.ts';
 import { formatManifest, makeManifest, parseManifest } from '../../src/manifest/manifest.ts';
-import { sha256 } from '../../src/snapshot/digest.ts';
+import { sha256 } from '../../src/snapshot/hash/digest.ts';
 
 const digest = '0'.repeat(64);
 const file = (path: string) => ({ path, mode: '100755', size: path.length, sha256: digest }) as const;

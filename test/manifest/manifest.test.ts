@@ -16,7 +16,7 @@ import {
 import { checkEntryPath } from '../../src/manifest/path.ts';
 import { parseProof } from '../../src/manifest/proof.ts';
 import { parseSha256sums } from '../../src/manifest/sha256sums.ts';
-import { sha256 } from '../../src/snapshot/digest.ts';
+import { sha256 } from '../../src/snapshot/hash/digest.ts';
 import { tempDir } from '../helpers/stand-in.ts';
 
 const hash = (text: string) => Buffer.from(sha256(Buffer.from(text))).toString('hex');

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { ManifestFile } from '../../src/manifest/entry.ts';
 import { makeManifest } from '../../src/manifest/manifest.ts';
 import { MAX_PROOF_BYTES, makeProof, type Proof, parseProof, verifyProof } from '../../src/manifest/proof.ts';
-import { sha256 } from '../../src/snapshot/digest.ts';
+import { sha256 } from '../../src/snapshot/hash/digest.ts';
 
 const file = (path: string): ManifestFile => ({
   path,

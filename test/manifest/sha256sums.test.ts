@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import type { ManifestFile } from '../../src/manifest/entry.ts';
 import { checkEntryPath } from '../../src/manifest/path.ts';
 import { formatSha256sums, parseSha256sums } from '../../src/manifest/sha256sums.ts';
-import { sha256 } from '../../src/snapshot/digest.ts';
+import { sha256 } from '../../src/snapshot/hash/digest.ts';
 import { tempDir } from '../helpers/stand-in.ts';
 
 const hash = (text: string) => Buffer.from(sha256(Buffer.from(text))).toString('hex');

@@ -8,7 +8,7 @@ import { entryBytes, entryLeaf, type ManifestFile } from '../../src/manifest/ent
 import { makeManifest } from '../../src/manifest/manifest.ts';
 import { nobleSha256 } from '../../src/manifest/sha256.ts';
 import { inclusionPath, leafHash, merkleRoot, rootFromInclusionPath } from '../../src/manifest/tree.ts';
-import { sha256 as launchersSha256 } from '../../src/snapshot/digest.ts';
+import { sha256 as launchersSha256 } from '../../src/snapshot/hash/digest.ts';
 import { holdfast } from '../helpers/holdfast.ts';
 import { makeInstallation, tempDir } from '../helpers/stand-in.ts';
 

@@ -2,8 +2,8 @@
 import { expect, it } from 'vitest';
 import type { VerifyResult } from '../../src/commands/verify.ts';
 import { renderVerify } from '../../src/render/verify.ts';
-import { CHECKS } from '../../src/snapshot/findings.ts';
-import type { SnapshotReport } from '../../src/snapshot/verify.ts';
+import { CHECKS } from '../../src/snapshot/verify/ledger.ts';
+import type { SnapshotReport } from '../../src/snapshot/verify/verify.ts';
 
 const ROOT = '0123456789abcdef'.repeat(4);
 

@@ -1,0 +1,46 @@
+/** The world as commands see it, made from this process; and what the launcher inherited. */
+import { join } from 'node:path';
+import type { World } from '../commands/context.ts';
+import { parseEnvironment } from '../launch/environment.ts';
+import type { Inherited } from '../launch/inherited.ts';
+import { readProcFile } from '../linux/proc/read-proc.ts';
+import { makeProgress, type Progress } from './progress.ts';
+import type { GivenOptions } from './words.ts';
+
+/** The world, and the notes that bin/holdfast took of what Node would overwrite. */
+export interface Surroundings extends World {
+  readonly inherited: Inherited;
+  /** shows nothing where there is no terminal, nor with --quiet or --json */
+  readonly progress: Progress;
+}
+
+/** The surroundings of this process; `say` prints one line on stderr, `draw` draws on the terminal if that is one. */
+export function surroundingsOf(
+  inherited: Inherited,
+  options: GivenOptions,
+  say: (message: string) => void,
+  draw: (text: string) => void,
+): Surroundings {
+  const silent = (): void => undefined;
+  return {
+    inherited,
+    progress: makeProgress(options.quiet === true || options.json === true ? undefined : draw),
+    environment: parseEnvironment(inherited.environment ?? readProcFile('/proc/self/environ')),
+    cwd: currentDirectory(),
+    uid: process.geteuid?.() ?? 0,
+    pid: process.pid,
+    self: join(import.meta.dirname, '..', 'bin', 'holdfast'), // from dist/, which Node has resolved
+    warn: options.quiet === true ? silent : message => say(`warning: ${message}`),
+    notice: options.quiet === true ? silent : say,
+    detail: options.verbose === true ? say : silent,
+  };
+}
+
+/** The working directory; one that was deleted or may not be searched still has its name in procfs (proc_pid_cwd(5)). */
+function currentDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return '/proc/self/cwd';
+  }
+}

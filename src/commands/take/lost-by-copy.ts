@@ -1,0 +1,28 @@
+/** What a program does not take along into a snapshot, to be said in a warning. Only looks. */
+import { existsSync } from 'node:fs';
+import { quote } from '../../errors.ts';
+import { hasCapabilities } from '../../linux/xattr.ts';
+import type { Placement } from '../../snapshot/store/placement.ts';
+import type { SnapshotRecord } from '../../snapshot/store/record.ts';
+
+/** Where AppArmor's profiles lie, each named for the path it is bound to with dots for slashes (apparmor.d(5)). */
+const PROFILES = '/etc/apparmor.d';
+
+/** One line for each kind of loss in a new snapshot. */
+export function lostByCopy({ files, lightningd }: SnapshotRecord, profiles: string = PROFILES): string[] {
+  const isCopy = (placement: Placement) => placement === 'reflink' || placement === 'copy';
+  const copied = files.filter(({ placement, source }) => isCopy(placement) && hasCapabilities(source));
+  const profile = `${profiles}/${lightningd.slice(1).replaceAll('/', '.')}`;
+  return [
+    ...(copied.length === 0
+      ? []
+      : [
+          `these lost their file capabilities, which a copy does not get: ${copied.map(({ source }) => quote(source)).join(', ')}`,
+        ]),
+    ...(existsSync(profile)
+      ? [
+          `the AppArmor profile ${quote(profile)} is bound to ${quote(lightningd)}: it does not confine the snapshot, whose path is another`,
+        ]
+      : []),
+  ];
+}

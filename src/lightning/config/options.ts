@@ -1,0 +1,163 @@
+/**
+ * What lightningd's own arguments and configuration files say about where it runs: the lightning-dir above all.
+ * Follows initial_config_opts() and parse_configvars() of common/configdir.c and handle_early_opts() of
+ * lightningd/options.c, step by step. What lightningd would reject is left for it to reject: such a setting counts for
+ * nothing here. Never changes a word but a relative `--lightning-dir`, and never prints.
+ */
+import { basename } from 'node:path';
+import { HoldfastError, quote } from '../../errors.ts';
+import { type ByteString, byteString, bytesOf, decode, decodeForDisplay, joinPath } from './byte-string.ts';
+import { commandLineOptions, nameAndValue } from './command-line.ts';
+import { readConfigFile } from './config-file.ts';
+import { type LaunchContext, matters, type Setting, type Source, type State, settle } from './settings.ts';
+
+/** What we need to know about a launch. */
+export interface LightningOptions {
+  /** absolute; no trailing slash; links in it are not resolved */
+  readonly lightningDir: string;
+  /** `bitcoin`, `regtest`, ...: the name of the directory below the lightning-dir that the node works in */
+  readonly network: string;
+  /** the configuration files that were read, absolute, in the order read */
+  readonly configFiles: readonly string[];
+  /** a file named by `--conf` that is not there: lightningd will refuse to start */
+  readonly missingConf: string | undefined;
+  /** absolute */
+  readonly pidFile: string;
+  /** `rpc-file=`, as it is written: relative to the directory that the node works in */
+  readonly rpcFile: string | undefined;
+  readonly daemon: boolean;
+  /** `plugin=` and `important-plugin=` as far as no `clear-plugins` or `disable-plugin` undoes them; absolute */
+  readonly plugins: readonly string[];
+  /** `plugin-dir=`; absolute */
+  readonly pluginDirs: readonly string[];
+  /** `subdaemon=NAME:PATH`, the last of each name; a relative path is meant from the subdaemons' directory */
+  readonly subdaemons: readonly { readonly name: string; readonly path: string }[];
+  /** the program by which bcli asks bitcoind: a name in PATH, or a path, absolute */
+  readonly bitcoinCli: string;
+  /** `--version`, `--help`, `--list-features-only`, `--test-daemons-only`: lightningd answers and ends */
+  readonly answersOnly: boolean;
+}
+
+/**
+ * Reads `args` (lightningd's, without argv[0]) and the configuration files that they lead to:
+ * 1. the command line;
+ * 2. with `--conf`, that file and no other; it may name the lightning-dir;
+ * 3. without, `<lightning-dir>/config`, which may name the network, then `<lightning-dir>/<network>/config`;
+ * 4. everything once more in the order files, command line: the last one wins.
+ * When the command line asks for an answer only, no file is read: nothing in them matters then.
+ * @throws HoldfastError CONFIG for a file that cannot be read; USAGE or CONFIG for a lightning-dir that is not UTF-8
+ */
+export function readLightningOptions(args: readonly Buffer[], context: LaunchContext): LightningOptions {
+  const cwd = byteString(context.cwd);
+  const words = commandLineOptions(args.map(byteString)).map<Setting>(option => ({
+    name: option.name,
+    value: option.value,
+    source: 'command line',
+    at: undefined,
+  }));
+  const first = settle(words, cwd, context);
+  if (first.answersOnly) return finish(first, [], undefined);
+
+  const files: ByteString[] = [];
+  const read = (path: ByteString, source: Source): Setting[] | undefined => {
+    const settings: Setting[] = [];
+    const found = readConfigFile(path, line => {
+      const setting = { ...nameAndValue(line.text), source, at: line };
+      if (matters(setting)) settings.push(setting);
+    });
+    files.push(...(found ?? []));
+    return found === undefined ? undefined : settings;
+  };
+  if (first.conf !== undefined) {
+    const lines = read(first.conf, '--conf');
+    return finish(
+      settle([...(lines ?? []), ...words], cwd, context),
+      files,
+      lines === undefined ? first.conf : undefined,
+    );
+  }
+  const base = read(joinPath(first.lightningDir, 'config'), 'base config') ?? [];
+  const { network } = settle([...base, ...words], cwd, context);
+  const own = read(joinPath(joinPath(first.lightningDir, network), 'config'), 'network config') ?? [];
+  return finish(settle([...base, ...own, ...words], cwd, context), files, undefined);
+}
+
+/**
+ * The same for a command that starts no lightningd and takes these three itself, with lightningd's defaults.
+ * @throws HoldfastError as readLightningOptions
+ */
+export function readNodeOptions(
+  values: { readonly lightningDir?: string; readonly network?: string; readonly conf?: string },
+  context: LaunchContext,
+): LightningOptions {
+  const args: string[] = [];
+  if (values.lightningDir !== undefined) args.push(`--lightning-dir=${values.lightningDir}`);
+  if (values.conf !== undefined) args.push(`--conf=${values.conf}`);
+  if (values.network !== undefined) args.push(`--network=${values.network}`);
+  return readLightningOptions(
+    args.map(arg => Buffer.from(arg)),
+    context,
+  );
+}
+
+/**
+ * The same words, every relative `--lightning-dir` made absolute in the form in which it was given; all other words
+ * are the same Buffers. A lightningd that re-executes itself does so from inside its network directory, where a
+ * relative one would mean another node (lightningd.c).
+ */
+export function absoluteLightningDirArgs(args: readonly Buffer[], cwd: string): Buffer[] {
+  const result = [...args];
+  const words = args.map(byteString);
+  for (const option of commandLineOptions(words)) {
+    if (option.valueWord === undefined || option.name !== 'lightning-dir') continue;
+    const word = words[option.valueWord] ?? '';
+    const value = word.slice(option.valueAt);
+    if (value.startsWith('/')) continue;
+    result[option.valueWord] = bytesOf(word.slice(0, option.valueAt) + joinPath(byteString(cwd), value));
+  }
+  return result;
+}
+
+function finish(state: State, files: readonly ByteString[], missingConf: ByteString | undefined) {
+  const lightningDir = decode(state.lightningDir.replace(/(?<=.)\/+$/, ''));
+  if (lightningDir === undefined) throw notUtf8(state);
+  // lightningd changes to <lightning-dir>/<network> before it looks at any of these (handle_early_opts()).
+  const workingDirectory = joinPath(state.lightningDir, state.network);
+  const fromThere = (path: ByteString) => decodeForDisplay(joinPath(workingDirectory, path));
+  const isEnabled = (path: ByteString) => !state.disabled.has(path) && !state.disabled.has(basename(path));
+  return {
+    lightningDir,
+    network: state.network,
+    configFiles: files.map(decodeForDisplay),
+    missingConf: missingConf === undefined ? undefined : decodeForDisplay(missingConf),
+    pidFile:
+      state.pidFile === undefined
+        ? joinPath(lightningDir, `lightningd-${state.network}.pid`)
+        : fromThere(state.pidFile),
+    rpcFile: state.rpcFile === undefined ? undefined : decodeForDisplay(state.rpcFile),
+    daemon: state.daemon,
+    plugins: state.plugins.filter(isEnabled).map(fromThere),
+    pluginDirs: state.pluginDirs.map(fromThere),
+    subdaemons: [...state.subdaemons].map(([name, path]) => ({
+      name: decodeForDisplay(name),
+      path: decodeForDisplay(path),
+    })),
+    bitcoinCli: state.bitcoinCli.includes('/')
+      ? fromThere(state.bitcoinCli)
+      : decodeForDisplay(state.bitcoinCli),
+    answersOnly: state.answersOnly,
+  } satisfies LightningOptions;
+}
+
+function notUtf8({ lightningDir, lightningDirAt }: State): HoldfastError {
+  const shown = decodeForDisplay(lightningDir);
+  const where =
+    lightningDirAt === undefined
+      ? ''
+      : `${quote(decodeForDisplay(lightningDirAt.file))} line ${lightningDirAt.line}: `;
+  return new HoldfastError(
+    lightningDirAt === undefined ? 'USAGE' : 'CONFIG',
+    `${where}the lightning-dir '${shown}' is not UTF-8`,
+    { path: shown, hint: 'name it through a symbolic link with a plain name' },
+  );
+}

@@ -1,0 +1,164 @@
+/**
+ * The Core Lightning nodes that run on this machine. Only looks: at /proc and at PID files; never signals, never writes.
+ * Two witnesses, either is enough: the name of a process (node-process.ts), and the POSIX lock on
+ * `<lightning-dir>/lightningd-<network>.pid` (lightningd.c, pidfile_create): who holds it is the node, whatever it is called.
+ */
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { readUsers } from '../../linux/passwd.ts';
+import { type SystemdService, serviceOf } from '../../linux/proc/cgroup.ts';
+import { inodeKey } from '../../linux/proc/image.ts';
+import {
+  descendantsOf,
+  effectiveUidOf,
+  listProcesses,
+  type Process,
+  sharesOurMounts,
+} from '../../linux/proc/processes.ts';
+import { type Program, programOf } from '../../linux/proc/program.ts';
+import type { VisibilityLimit } from '../../linux/proc/visibility.ts';
+import { type NodePlace, placeByDirectory, placeOfNode } from './node-place.ts';
+import { type Candidate, isMain, lightningdProgram } from './node-process.ts';
+import { lockedPidFiles, type PidFile, pidFilesIn } from './pid-files.ts';
+
+/** A running lightningd and all that it started. */
+export interface LightningNode {
+  readonly process: Process;
+  /** Its effective uid. */
+  readonly uid: number;
+  /** Name of its effective user, or the number where it has none here. */
+  readonly user: string;
+  /** Its lightning-dir as an absolute path in its own mount namespace; undefined where that may not be known. */
+  readonly lightningDir: string | undefined;
+  readonly network: string | undefined;
+  /** The PID file that it holds locked, if that was found. */
+  readonly pidFile: string | undefined;
+  readonly program: Program;
+  /** False for a node in a container: paths of it mean other files to us. Undefined where that may not be known. */
+  readonly sharesOurMounts: boolean | undefined;
+  /** The systemd service that it runs in. */
+  readonly service: SystemdService | undefined;
+  /** Subdaemons, plugins, and what those started; by PID. */
+  readonly descendants: readonly Process[];
+}
+
+/** A node that must be running, since its PID file is locked, but that we cannot see. */
+export interface HiddenNode {
+  /** Undefined for a process of a PID namespace that is not ours, or of another machine. */
+  readonly pid: number | undefined;
+  readonly pidFile: string;
+  readonly network: string | undefined;
+  /** Name of the PID file's owner. */
+  readonly user: string;
+}
+
+/** What findNodes found. */
+export interface Nodes {
+  /** By PID. */
+  readonly nodes: readonly LightningNode[];
+  /** With a lightning-dir asked for: nodes of which it cannot be told whether they belong to it. */
+  readonly unplaced: readonly LightningNode[];
+  readonly hidden: readonly HiddenNode[];
+  /** False where nodes may be missing, or facts about them; `limits` says why. */
+  readonly complete: boolean;
+  readonly limits: readonly VisibilityLimit[];
+}
+
+/** What to look for. */
+export interface NodeSearch {
+  /** Only the nodes of this lightning-dir, of all its networks. */
+  readonly lightningDir?: string | undefined;
+  /** PID files elsewhere, as `pid-file=` names them. */
+  readonly pidFiles?: readonly PidFile[] | undefined;
+  readonly proc?: string | undefined;
+}
+
+interface Placed extends Candidate {
+  readonly uid: number;
+  readonly place: NodePlace | undefined;
+}
+
+/** Finds the nodes of a lightning-dir, or of the whole machine. @throws HoldfastError `SYSTEM` where there is no /proc */
+export function findNodes(search: NodeSearch = {}): Nodes {
+  const proc = search.proc ?? '/proc';
+  const { processes, complete, limits } = listProcesses(proc);
+  const users = readUsers();
+  const userName = (uid: number) => users.get(uid)?.name ?? String(uid);
+  const byPid = new Map(processes.map(process => [process.pid, process]));
+  const candidates = new Map<number, Placed>();
+  for (const process of processes) {
+    const program = lightningdProgram(process, proc);
+    const uid = program && effectiveUidOf(process.pid, proc);
+    if (program === undefined || uid === undefined) continue;
+    const place = placeOfNode(process, program, users.get(uid)?.home, proc);
+    candidates.set(process.pid, { process, uid, program, place });
+  }
+
+  const known = [...candidates.values()].flatMap(({ place }) => place?.lightningDir ?? []);
+  const own = (search.lightningDir === undefined ? [...new Set(known)] : [search.lightningDir]).flatMap(
+    pidFilesIn,
+  );
+  const locked = lockedPidFiles([...own, ...(search.pidFiles ?? [])], [...candidates.keys()], proc);
+  const pidFiles = new Map<number, PidFile>();
+  const hidden: HiddenNode[] = [];
+  for (const { file, pid, uid } of locked) {
+    const process = pid === undefined ? undefined : byPid.get(pid);
+    if (process === undefined) {
+      hidden.push({ pid, pidFile: file.path, network: file.network, user: userName(uid) });
+      continue;
+    }
+    pidFiles.set(process.pid, file);
+    if (candidates.get(process.pid)?.place !== undefined) continue;
+    const nodeUid = effectiveUidOf(process.pid, proc);
+    if (nodeUid === undefined) continue;
+    // Its arguments are read only under lightningd's name: another program's say nothing.
+    const place =
+      placeByDirectory(process.pid, proc) ?? (own.includes(file) ? placeByPidFile(file) : undefined);
+    candidates.set(process.pid, { process, uid: nodeUid, program: programOf(process, proc), place });
+  }
+
+  const found = [...candidates.values()]
+    .filter(candidate => pidFiles.has(candidate.process.pid) || isMain(candidate, candidates, processes))
+    .map(({ process, uid, program, place }) => ({
+      process,
+      uid,
+      user: userName(uid),
+      lightningDir: place?.lightningDir,
+      network: pidFiles.get(process.pid)?.network ?? place?.network,
+      pidFile: pidFiles.get(process.pid)?.path,
+      program,
+      sharesOurMounts: sharesOurMounts(process.pid, proc),
+      service: serviceOf(process.pid, proc),
+      descendants: descendantsOf(process.pid, processes),
+      place,
+    }))
+    .sort((a, b) => a.process.pid - b.process.pid);
+  const wanted = search.lightningDir === undefined ? undefined : directoryKey(search.lightningDir);
+  const nodes: LightningNode[] = [];
+  const unplaced: LightningNode[] = [];
+  for (const { place, ...node } of found) {
+    if (search.lightningDir === undefined || node.pidFile !== undefined) nodes.push(node);
+    else if (place === undefined) unplaced.push(node);
+    else if (sameDirectory(place, search.lightningDir, wanted)) nodes.push(node);
+  }
+  return { nodes, unplaced, hidden, complete: complete && hidden.length === 0, limits };
+}
+
+/** A PID file in a lightning-dir is for a network of that lightning-dir. */
+function placeByPidFile({ path, network }: PidFile): NodePlace | undefined {
+  const lightningDir = dirname(path);
+  return network === undefined ? undefined : { lightningDir, network, key: directoryKey(lightningDir) };
+}
+
+/** Device and inode decide: in a container the same path is another directory, and another path may be the same. */
+function sameDirectory(place: NodePlace, path: string, key: string | undefined): boolean {
+  return place.key !== undefined && key !== undefined ? place.key === key : place.lightningDir === path;
+}
+
+function directoryKey(path: string): string | undefined {
+  try {
+    return inodeKey(statSync(path, { bigint: true }));
+  } catch {
+    return undefined; // not there, or closed to us: then equal paths have to do
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * The names below a store, in one place:
+ *
+ *     subdaemons/
+ *       .lock                      one flock for build and wipe
+ *       .staging-4711-8f3a09c2     a snapshot being built
+ *       0123456789abcdef/          a snapshot: bin/, libexec/, manifest.json, SHA256SUMS, .record.json
+ *       0123456789abcdef.1/        the same, where a damaged live one held the name
+ *       current -> 0123456789abcdef
+ */
+import { randomBytes } from '../../linux/random.ts';
+
+/** The store's directory below a lightning-dir. */
+export const STORE_NAME = 'subdaemons';
+/** The file whose flock guards build and wipe. */
+export const LOCK_NAME = '.lock';
+/** The symbolic link to the snapshot built or launched last. */
+export const CURRENT_NAME = 'current';
+/** In a snapshot: the manifest, written last. */
+export const MANIFEST_NAME = 'manifest.json';
+/** In a snapshot: the same digests for `sha256sum -c`. */
+export const SHA256SUMS_NAME = 'SHA256SUMS';
+/** In a snapshot: the cache that proves it without hashing. */
+export const RECORD_NAME = '.record.json';
+/** Where the interpreter leaves its cache beside a Python plugin. */
+export const PYCACHE_NAME = '__pycache__';
+
+/** What holdfast itself puts at the top of a snapshot, beside the entries. */
+export const OUR_FILES: ReadonlySet<string> = new Set([MANIFEST_NAME, SHA256SUMS_NAME, RECORD_NAME]);
+
+const STAGING = /^\.staging-\d+-[0-9a-f]{8}$/;
+const SNAPSHOT = /^[0-9a-f]{16}(\.[1-9]\d{0,5})?$/;
+
+/** A new name for a staging directory (or a probe) that no other process uses. @throws SyscallError */
+export function stagingName(pid: number): string {
+  return `.staging-${pid}-${randomBytes(4).toString('hex')}`;
+}
+
+/** Is this a name that only we give, to something half-made? */
+export function isStagingName(name: string): boolean {
+  return STAGING.test(name);
+}
+
+/** Is this the name of a snapshot: 16 digits of its root, and maybe `.N`? */
+export function isSnapshotName(name: string): boolean {
+  return SNAPSHOT.test(name);
+}
+
+/** The first name a snapshot with this root may have. */
+export function snapshotId(root: string): string {
+  return root.slice(0, 16);
+}

@@ -1,0 +1,70 @@
+/**
+ * The store's lock, `.lock`: one exclusive flock(2) for build and wipe.
+ *
+ * It guards the names in the store: who holds it may make, rename and remove entries. Recursion: none. Processes,
+ * not threads. Held only for work on the disk, never while waiting for anything: not for an upgrade to settle, not
+ * for a program's answer, not past the exec. It ends with `release` or with the process (the descriptor is
+ * close-on-exec), so a crash never leaves it behind and nobody ever has to break it.
+ *
+ * The other lock, on a snapshot's own directory, says *live*: shared, taken by the launcher while it holds `.lock`
+ * (in staging, or on the snapshot that is used again), inherited by the exec'ed lightningd and gone with the last
+ * descriptor. A wipe needs it exclusively, without waiting.
+ */
+
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { systemError } from '../../errors.ts';
+import { monotonicMs } from '../../linux/clock.ts';
+import type { Directory } from '../../linux/directory.ts';
+import { tryLock } from '../../linux/flock.ts';
+import { sleep } from '../../linux/sleep.ts';
+import { LOCK_NAME } from './layout.ts';
+
+const OPEN = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** How long to wait in silence, in ms; and between two tries. */
+const SILENT_MS = 1000;
+const POLL_MS = 10;
+
+/** The held lock. */
+export interface StoreLock {
+  release(): void;
+}
+
+/**
+ * Takes the store's lock, however long somebody else works in there.
+ * @param onWait called once, after a second of waiting
+ * @throws HoldfastError `SYSTEM`
+ */
+export async function lockStore(store: Directory, onWait: () => void): Promise<StoreLock> {
+  const started = monotonicMs();
+  let said = false;
+  for (;;) {
+    const fd = openLock(store);
+    if (fd !== undefined) return { release: () => closeSync(fd) };
+    if (!said && monotonicMs() - started > SILENT_MS) {
+      said = true;
+      onWait();
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+/** The descriptor that holds the lock, or undefined while somebody else does. */
+function openLock(store: Directory): number | undefined {
+  const fd = store.attempt('open', LOCK_NAME, path => openSync(path, OPEN, 0o600));
+  try {
+    if (tryLock(fd, 'exclusive') && isStillThere(store, fd)) return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw systemError('lock', store.show(LOCK_NAME), error);
+  }
+  closeSync(fd);
+  return undefined;
+}
+
+/** Is the file that we locked the one that others will open? Somebody may have removed it meanwhile. */
+function isStillThere(store: Directory, fd: number): boolean {
+  const ours = fstatSync(fd, { bigint: true });
+  const there = store.lstat(LOCK_NAME);
+  return there !== undefined && there.ino === ours.ino && there.dev === ours.dev;
+}

@@ -1,0 +1,144 @@
+/**
+ * The store: the directory that holds snapshots. Entered once, with O_NOFOLLOW; all work in it goes through the open
+ * directory. What we did not make is refused, and left as it was.
+ */
+import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
+import { Directory } from '../../linux/directory.ts';
+import { CURRENT_NAME, isSnapshotName, isStagingName, LOCK_NAME } from './layout.ts';
+
+/** A file system's own directory, where the store is a mount point of its own (mke2fs(8)). */
+const LOST_AND_FOUND = 'lost+found';
+
+/** Who wants to use the store. */
+export interface Owner {
+  /** effective user id */
+  readonly uid: number;
+}
+
+/** What a store holds, by kind. */
+export interface StoreContents {
+  readonly snapshots: readonly string[];
+  readonly staging: readonly string[];
+}
+
+/**
+ * Enters the store, after making it (0755) where it is missing, and its parent, the lightning-dir (0700, as
+ * lightningd does: lightningd/options.c, mkdir of config_basedir).
+ * @throws HoldfastError `STORE_REFUSED`: it is a link, no directory, another user's, writable by others
+ */
+export function makeStore(path: string, owner: Owner): Directory {
+  makeDirectory(dirname(path), 0o700, 'the lightning-dir');
+  makeDirectory(path, 0o755, 'the store');
+  return openStore(path, owner);
+}
+
+/**
+ * Enters a store that is there.
+ * @throws HoldfastError `STORE_REFUSED`, also where something in it is not ours; `NO_SNAPSHOT` where there is none
+ */
+export function openStore(path: string, owner: Owner): Directory {
+  const store = enter(path);
+  try {
+    checkOwner(store, owner);
+    listStore(store); // refused before anything is made in it
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+  return store;
+}
+
+/** Lists the store. @throws HoldfastError `STORE_REFUSED` where something in it is not ours */
+export function listStore(store: Directory): StoreContents {
+  const snapshots: string[] = [];
+  const staging: string[] = [];
+  for (const entry of readEntries(store)) {
+    const { name } = entry;
+    if (isStagingName(name)) staging.push(name);
+    else if (isSnapshotName(name) && entry.isDirectory()) snapshots.push(name);
+    else if (name === LOCK_NAME && entry.isFile()) continue;
+    else if (name === CURRENT_NAME && entry.isSymbolicLink()) continue;
+    else if (name === LOST_AND_FOUND && entry.isDirectory()) continue;
+    else {
+      throw new HoldfastError(
+        'STORE_REFUSED',
+        `${quote(store.path)} holds ${quote(name)}, which holdfast did not make`,
+        {
+          path: store.show(name),
+          hint: [
+            'move it elsewhere: this directory is wiped and rebuilt',
+            'or use another store: --snapshot-dir=DIR',
+          ],
+        },
+      );
+    }
+  }
+  return { snapshots: snapshots.sort(), staging };
+}
+
+function readEntries(store: Directory) {
+  try {
+    return readdirSync(store.at(), { withFileTypes: true });
+  } catch (error) {
+    throw systemError('list', store.path, error);
+  }
+}
+
+function makeDirectory(path: string, mode: number, what: string): void {
+  try {
+    mkdirSync(path, mode);
+    chmodSync(path, mode); // whatever the umask
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return; // what it is, enter() finds out
+    throw systemError(`make ${what}`, path, error);
+  }
+}
+
+function enter(path: string): Directory {
+  try {
+    return Directory.open(path);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT') {
+      throw new HoldfastError('NO_SNAPSHOT', `there is no store at ${quote(path)}`, {
+        path,
+        errno,
+        cause: error,
+      });
+    }
+    if (errno !== 'ENOTDIR' && errno !== 'ELOOP') throw error;
+    throw new HoldfastError(
+      'STORE_REFUSED',
+      `${quote(path)} is a symbolic link or no directory: refusing to use it as the store`,
+      {
+        path,
+        errno,
+        hint: ['move it elsewhere, or name the store itself: --snapshot-dir=DIR'],
+      },
+    );
+  }
+}
+
+function checkOwner(store: Directory, owner: Owner): void {
+  const stat = store.stat();
+  const uid = Number(stat.uid);
+  // root may enter another user's store: he could anyway, and lightningd started by root does the same
+  if (uid !== owner.uid && owner.uid !== 0) {
+    throw new HoldfastError(
+      'STORE_REFUSED',
+      `${quote(store.path)} belongs to user ${uid}, not to user ${owner.uid} who runs this`,
+      {
+        path: store.path,
+        hint: [`run this as user ${uid}, or give it back: chown -R ${owner.uid} ${quote(store.path)}`],
+      },
+    );
+  }
+  if ((stat.mode & 0o022n) !== 0n) {
+    throw new HoldfastError('STORE_REFUSED', `${quote(store.path)} is writable by group or others`, {
+      path: store.path,
+      hint: [`chmod go-w ${quote(store.path)}`],
+    });
+  }
+}

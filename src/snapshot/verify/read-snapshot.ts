@@ -1,0 +1,138 @@
+/**
+ * The snapshot that is being verified, and what it says of itself: its manifest and its SHA256SUMS, both untrusted,
+ * bounded in size and parsed strictly. Never follows a symbolic link, never writes.
+ */
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { HoldfastError, quote, systemError } from '../../errors.ts';
+import type { Directory } from '../../linux/directory.ts';
+import { type FileMode, MAX_MANIFEST_BYTES, type Manifest, parseManifest } from '../../manifest/manifest.ts';
+import { parseSha256sums } from '../../manifest/sha256sums.ts';
+import { sha256 } from '../hash/digest.ts';
+import type { HashResult } from '../hash/hash.ts';
+import { MANIFEST_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
+import type { Ledger } from './ledger.ts';
+import { kindOf, type Scan } from './scan.ts';
+
+/** What a file of the snapshot must be; SHA256SUMS, where it has to stand in for the manifest, tells the digest alone. */
+export interface Expected {
+  readonly sha256: string;
+  readonly size: number | undefined;
+  readonly mode: FileMode | undefined;
+}
+
+/** All that the checks look at. */
+export interface Subject {
+  readonly directory: Directory;
+  /** its name in the directory above it */
+  readonly name: string;
+  /** who may own files of it, beside root */
+  readonly owner: bigint;
+  readonly expectRoot: string | undefined;
+  /** a pinned file that can be reached is in it as the file that it leads to */
+  readonly scan: Scan;
+  readonly manifest: Manifest | undefined;
+  /** SHA256SUMS as it is, and parsed */
+  readonly sums: { readonly text: string; readonly digests: ReadonlyMap<string, string> } | undefined;
+  /** by path; undefined where neither the manifest nor SHA256SUMS can be relied on */
+  readonly expected: ReadonlyMap<string, Expected> | undefined;
+  /** files known to be copies that we made, so that their modes are ours */
+  readonly copied: ReadonlySet<string>;
+  /** pinned files of which nothing is known: see look-at-pins.ts */
+  readonly lost: ReadonlySet<string>;
+  /** digests of the files that could be hashed, or why not */
+  readonly hashes: ReadonlyMap<string, HashResult | HoldfastError>;
+}
+
+/** Step `manifest`: there, and valid in every respect that it can be by itself, its own root included. */
+export function readManifest(directory: Directory, scanned: Scan, ledger: Ledger): Manifest | undefined {
+  const bytes = readOwn(directory, MANIFEST_NAME, 'manifest', scanned, ledger);
+  if (bytes === undefined) return undefined;
+  try {
+    return parseManifest(bytes, sha256);
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== 'MANIFEST_INVALID') throw error;
+    ledger.finding(
+      'manifest',
+      MANIFEST_NAME,
+      'it is not a valid manifest',
+      'a valid holdfast-manifest/1',
+      error.message,
+    );
+    return undefined;
+  }
+}
+
+/** SHA256SUMS by itself; whether it agrees with the manifest is a check of its own. */
+export function readSums(directory: Directory, scanned: Scan, ledger: Ledger): Subject['sums'] {
+  const bytes = readOwn(directory, SHA256SUMS_NAME, 'sha256sums', scanned, ledger);
+  if (bytes === undefined) return undefined;
+  const text = bytes.toString();
+  try {
+    return { text, digests: parseSha256sums(text) };
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    ledger.finding(
+      'sha256sums',
+      SHA256SUMS_NAME,
+      'it cannot be parsed',
+      'lines as sha256sum(1) writes them',
+      error.message,
+    );
+    return undefined;
+  }
+}
+
+/** What each file must be, by the manifest, else by SHA256SUMS: a damaged manifest must not hide a damaged file. */
+export function expectedFiles(
+  manifest: Manifest | undefined,
+  sums: Subject['sums'],
+): ReadonlyMap<string, Expected> | undefined {
+  if (manifest !== undefined) return new Map(manifest.files.map(file => [file.path, file]));
+  if (sums === undefined) return undefined;
+  return new Map(
+    [...sums.digests].map(([path, digest]) => [
+      path,
+      { sha256: digest, size: undefined, mode: undefined } satisfies Expected,
+    ]),
+  );
+}
+
+/** Reads a file that holdfast put at the top of the snapshot; reports why where that cannot be done. */
+function readOwn(
+  directory: Directory,
+  name: string,
+  check: 'manifest' | 'sha256sums',
+  { entries, closed }: Scan,
+  ledger: Ledger,
+): Buffer | undefined {
+  const why = closed.get(name) ?? closed.get('.');
+  const stat = entries.get(name);
+  if (stat === undefined && why !== undefined) ledger.unknown(check, name, why);
+  else if (stat === undefined) ledger.finding(check, name, 'it is missing', 'a regular file', 'nothing');
+  else if (!stat.isFile()) ledger.finding(check, name, 'it is no file', 'a regular file', kindOf(stat));
+  else if (stat.size > MAX_MANIFEST_BYTES) {
+    const most = `at most ${MAX_MANIFEST_BYTES} bytes`;
+    ledger.finding(check, name, 'it is too large to be one of ours', most, `${stat.size} bytes`);
+  } else {
+    try {
+      return readWhole(directory, name, stat);
+    } catch (error) {
+      ledger.unknown(check, name, systemError('read', directory.show(name), error).message);
+    }
+  }
+  return undefined;
+}
+
+function readWhole(directory: Directory, name: string, listed: BigIntStats): Buffer {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const fd = openSync(directory.at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    const stat = fstatSync(fd, { bigint: true });
+    if (stat.ino !== listed.ino || stat.dev !== listed.dev || stat.size !== listed.size) {
+      throw new HoldfastError('SYSTEM', `${quote(directory.show(name))} was replaced while it was verified`);
+    }
+    return readFileSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
