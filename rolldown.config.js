@@ -1,65 +1,64 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { licenses } from './scripts/licenses.js';
-import { quickChunks } from './scripts/quick-chunks.js';
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
 
-/** Modules by their paths below src/. @param {string[]} paths regular expressions */
-const modules = (...paths) => new RegExp(paths.map(path => `/src/${path}\\.ts$`).join('|'));
+/**
+ * The bundles, each by the modules that are its entries: a module belongs to the first bundle whose entries reach it by
+ * static imports. Each file costs a launch about a millisecond, so what is always loaded together is one file; all else
+ * rolldown cuts at each import(). test/system/start-up.test.ts holds which files each command loads.
+ */
+const BUNDLES = {
+  /** what `--version` loads too */
+  cli: ['cli'],
+  /** what every launch loads */
+  core: ['cli/core'],
+  /** what a launch loads where no snapshot is proven */
+  build: [
+    'cli/snapshot',
+    'snapshot/take/anew',
+    'snapshot/store/executable',
+    'snapshot/store/remove-tree',
+    'commands/take/gate',
+    'commands/take/installation-source',
+    'commands/take/lost-by-copy',
+  ],
+  /** what looks at processes: `status`, and a wipe */
+  nodes: ['cli/status', 'snapshot/store/liveness'],
+};
 
-/** What `--version` loads too: it stays in cli.cjs. */
-const WORDS = modules(
-  'cli',
-  'cli/(table|words)',
-  'errors',
-  'exit-codes',
-  'launch/inherited',
-  'linux/(byte-order|read-proc)',
-  'snapshot/placement',
-);
-
-/** What a launch loads only where no snapshot is proven: in one file, since each costs about a millisecond to load. */
-const ANEW = modules(
-  'cli/snapshot',
-  'snapshot/(anew|build|stage|place|pin|hash|digest|executable|prove-by-hash|find-by-hash|remove-tree)',
-  'lightning/(contents|installation|compiled-paths|elf-image|subdaemons|versions|upgrade-traces)',
-  'commands/(gate|inspect|lost-by-copy|snapshot)',
-  'manifest/\\w+',
-  'linux/(openssl|brief-program|spawn|reflink|xattr)',
-);
-
-/** What looks at processes loads, `status` and a wipe: in one file, too. */
-const NODES = modules(
-  'cli/(status|node-options)',
-  'commands/(confinement-list|installed-now|place-of-node|status)',
-  'lightning/(node-\\w+|nodes|operator-programs|pid-files)',
-  'linux/(cgroup|memory-file|processes|process-image|proc-\\w+|program|record-lock)',
-  'render/(openmetrics|status)',
-  'snapshot/(above|disk-usage|findings|liveness|pinned)',
-);
-
-/** What only the other commands load, and a launch in trouble. No file of these may be imported by one that is not. */
-const LAZY = modules(
-  'archive/.*',
-  'render/.*',
-  'cli/(export|guard|noexec-check|prove|root|run-options|verify)',
-  'commands/(archive-source|check-proof|cleanup|compare-installed|confine|export|guard|images|judge-directory)',
-  'commands/(noexec-\\w+|on-upgrade|origin|pinning|prove|restart-window|root|running|unpacked|upgrade-watch|verify)',
-  'lightning/interpreters',
-  'linux/(child-probe|free-space|landlock|mountinfo|notify-socket|smallest-program)',
-  'launch/again',
-  'snapshot/(check\\w*|checks-\\w+|choose-fallback|escape-path|fallback|hash-each|look-at-pins|probe-exec)',
-  'snapshot/(safe-directory|scan|select|subject|try-placement|verify)',
-);
+/** @param {string} id */
+const isOurs = id => /\/src\/.*\.ts$/.test(id);
 
 /**
- * What every launch loads: all the rest, in one file.
- * @param {string} id
+ * Which bundle each module belongs to, by a walk over the imports from each entry in turn.
+ * @param {{ getModuleInfo(id: string): { importedIds: string[] } | null }} graph
  */
-const isCore = id => /\/src\/.*\.ts$/.test(id) && ![WORDS, ANEW, NODES, LAZY].some(group => group.test(id));
+function assignBundles(graph) {
+  /** @type {Map<string, string>} */
+  const bundleOf = new Map();
+  /** @param {string} id @param {string} bundle */
+  const assign = (id, bundle) => {
+    if (!isOurs(id) || bundleOf.has(id)) return;
+    bundleOf.set(id, bundle);
+    for (const imported of graph.getModuleInfo(id)?.importedIds ?? []) assign(imported, bundle);
+  };
+  for (const [bundle, entries] of Object.entries(BUNDLES)) {
+    for (const entry of entries) assign(fileURLToPath(new URL(`src/${entry}.ts`, import.meta.url)), bundle);
+  }
+  return bundleOf;
+}
+
+/** @type {Map<string, string> | undefined} */
+let bundleOf;
 
 /** The names of functions stay, for stack traces. */
-const MINIFY = { mangle: { keepNames: true }, compress: true, codegen: { removeWhitespace: true } };
+const MINIFY = {
+  mangle: { keepNames: true },
+  compress: true,
+  codegen: { removeWhitespace: true },
+};
 
 const COMMON = {
   platform: 'node',
@@ -82,7 +81,7 @@ const library = {
 const program = {
   ...COMMON,
   input: { cli: 'src/cli.ts' },
-  plugins: [licenses('LICENSES'), quickChunks()],
+  plugins: [licenses('LICENSES')],
   preserveEntrySignatures: false,
   output: {
     dir: 'dist',
@@ -90,13 +89,20 @@ const program = {
     codeSplitting: {
       includeDependenciesRecursively: false,
       groups: [
-        { name: 'anew', test: ANEW, priority: 1 },
-        { name: 'nodes', test: NODES, priority: 1 },
-        { name: 'core', test: isCore },
+        {
+          debugName: 'by entry',
+          /** @param {string} id @param {import('rolldown').ChunkingContext} graph */
+          name: (id, graph) => {
+            bundleOf ??= assignBundles(graph);
+            return bundleOf.get(id) ?? null;
+          },
+        },
       ],
     },
     entryFileNames: '[name].cjs',
     chunkFileNames: '[name].cjs',
+    charset: 'ascii', // V8 keeps a text with other characters as UTF-16, which takes longer to scan
+    externalLiveBindings: false, // exports as plain values: ours never change
     sourcemap: false,
     minify: MINIFY,
   },

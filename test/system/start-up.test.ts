@@ -1,6 +1,6 @@
 /**
- * What a command loads before it does anything, a file of ours or koffi: each costs about a millisecond. A new module that
- * is in none of the lists of rolldown.config.js lands where every launch pays for it, or in a file of its own.
+ * What a command loads before it does anything, a file of ours or koffi: each costs about a millisecond. A new import
+ * between modules can move one into a file that every launch loads: rolldown.config.js has the entries of each.
  */
 import { basename, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
@@ -38,21 +38,22 @@ test('an answer takes one file, the help its text', () => {
   expect(loadedBy('--help')).toEqual(['cli.cjs', 'help.json']);
 });
 
-test('a launch from a proven snapshot takes two, and koffi', () => {
+test("a launch from a proven snapshot takes two, the bundler's helpers and koffi", () => {
   const { lightningd, place } = makeNode();
   snapshotJson([lightningd, place]);
   // the stand-in ends at once: it cannot write there
   const loaded = loadedBy('run', lightningd, place, '--pid-file=/nowhere/at/all');
-  expect(loaded).toEqual(['cli.cjs', 'core.cjs', 'koffi.node']);
+  expect(loaded).toEqual(['cli.cjs', 'core.cjs', 'rolldown-runtime.cjs', 'koffi.node']);
 });
 
 test('a first snapshot takes one more', () => {
   const { lightningd, place } = makeNode();
-  expect(loadedBy('snapshot', lightningd, place)).toEqual(['cli.cjs', 'core.cjs', 'anew.cjs', 'koffi.node']);
+  const files = ['cli.cjs', 'core.cjs', 'rolldown-runtime.cjs', 'build.cjs', 'koffi.node'];
+  expect(loadedBy('snapshot', lightningd, place)).toEqual(files);
 });
 
 test('status of a node takes three, and no koffi', async () => {
   const { installed, lightningd, lightningDir, place } = makeNode();
   await startNode(installed, lightningDir, { command: [HOLDFAST, 'run', lightningd] });
-  expect(loadedBy('status', place)).toEqual(['cli.cjs', 'core.cjs', 'nodes.cjs']);
+  expect(loadedBy('status', place)).toEqual(['cli.cjs', 'core.cjs', 'rolldown-runtime.cjs', 'nodes.cjs']);
 });
