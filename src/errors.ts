@@ -98,13 +98,12 @@ export function systemError(
   facts: ErrorFacts = {},
 ): HoldfastError {
   if (error instanceof HoldfastError) return error;
-  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  const { code, syscall } = error as NodeJS.ErrnoException;
   const errno = errnoOf(error);
-  const words = errno === undefined ? message : errnoWords(message, errno);
   const call = syscall === undefined ? '' : `, ${syscall}`;
   return new HoldfastError(
     'SYSTEM',
-    `cannot ${what} ${quote(path)}: ${words} (${code ?? 'no errno'}${call})`,
+    `cannot ${what} ${quote(path)}: ${strerrorOf(error)} (${code ?? 'no errno'}${call})`,
     {
       path,
       syscall,
@@ -120,9 +119,40 @@ export function quote(path: string): string {
   return `'${JSON.stringify(path).slice(1, -1).replaceAll('\\"', '"')}'`;
 }
 
-/** Node words an errno as `ENOENT: no such file or directory, open 'x'`: the middle is strerror's. */
-function errnoWords(message: string, errno: string): string {
-  return message.startsWith(`${errno}: `)
-    ? (message.slice(errno.length + 2).split(', ')[0] ?? message)
-    : message;
+/**
+ * Words a failed system call where what failed says more than how: `<what>: <the errno's words> (<errno>)`, under a code
+ * of its own, with `path`, the errno and the system call as facts.
+ * @throws the error itself when it has no errno: then no system call failed, and it is a bug of ours
+ */
+export function fault(
+  code: ErrorCode,
+  what: string,
+  path: string,
+  error: unknown,
+  facts: ErrorFacts = {},
+): HoldfastError {
+  if (error instanceof HoldfastError) return error;
+  if (errnoOf(error) === undefined) throw error;
+  const syscall = (error as NodeJS.ErrnoException).syscall;
+  return new HoldfastError(code, `${what}: ${errnoWords(error)}`, {
+    path,
+    syscall,
+    errno: errnoOf(error),
+    cause: error,
+    ...facts,
+  });
+}
+
+/** `permission denied (EACCES)`: the errno's words and name, from an error thrown by Node. */
+export function errnoWords(error: unknown): string {
+  const errno = errnoOf(error);
+  return errno === undefined ? strerrorOf(error) : `${strerrorOf(error)} (${errno})`;
+}
+
+/** What strerror(3) says: Node words an errno as `ENOENT: no such file or directory, open 'x'`, and the middle is it. */
+function strerrorOf(error: unknown): string {
+  const errno = errnoOf(error);
+  const message = error instanceof Error ? error.message : String(error);
+  if (errno === undefined || !message.startsWith(`${errno}: `)) return message;
+  return message.slice(errno.length + 2).split(', ')[0] ?? message;
 }

@@ -1,14 +1,14 @@
-/** The world as commands see it, made from this process; and what the launcher inherited. */
+/** What commands know of this process: made here, from what the launcher inherited and noted. */
 import { join } from 'node:path';
-import type { World } from '../commands/context.ts';
+import type { Context } from '../commands/context.ts';
 import { parseEnvironment } from '../launch/environment.ts';
 import type { Inherited } from '../launch/inherited.ts';
 import { readProcFile } from '../linux/proc/read-proc.ts';
 import { makeProgress, type Progress } from './progress.ts';
 import type { GivenOptions } from './words.ts';
 
-/** The world, and the notes that bin/holdfast took of what Node would overwrite. */
-export interface Surroundings extends World {
+/** The context, and the notes that bin/holdfast took of what Node would overwrite. */
+export interface Surroundings extends Context {
   readonly inherited: Inherited;
   /** shows nothing where there is no terminal, nor with --quiet or --json */
   readonly progress: Progress;

@@ -1,6 +1,7 @@
 /** The command line of `noexec-check`. */
 import { resolve } from 'node:path';
-import { noexecCheck, noexecStatus } from '../commands/noexec-check.ts';
+import { noexecCheck } from '../commands/noexec-check.ts';
+import { VERDICT_EXIT } from '../exit-codes.ts';
 import { readNodeOptions } from '../lightning/config/options.ts';
 import { renderNoexecCheck } from '../render/noexec-check.ts';
 import { STORE_NAME } from '../snapshot/store/layout.ts';
@@ -8,6 +9,9 @@ import type { Surroundings } from './context.ts';
 import { nodeValues } from './node-options.ts';
 import type { Outcome } from './outcome.ts';
 import { absolute, type CommandRequest } from './take-options.ts';
+
+/** Can it hold programs? That it cannot is a finding. */
+const VERDICTS = { yes: 'ok', no: 'finding', unknown: 'unknown' } as const;
 
 /** Prints what was found of each directory, what `run` would use, and what to type. */
 export function checkNoexec({ options, operands }: CommandRequest, surroundings: Surroundings): Outcome {
@@ -22,5 +26,9 @@ export function checkNoexec({ options, operands }: CommandRequest, surroundings:
     },
     surroundings,
   );
-  return { status: noexecStatus(report), text: `${renderNoexecCheck(report).join('\n')}\n`, json: report };
+  return {
+    status: VERDICT_EXIT[VERDICTS[report.holds]],
+    text: `${renderNoexecCheck(report).join('\n')}\n`,
+    json: report,
+  };
 }

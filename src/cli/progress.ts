@@ -2,7 +2,7 @@
  * One line on a terminal that says how far the work is: only for work over a second, and gone before anything else
  * is printed. Prints nothing itself: cli.ts gives it the means, or none where no line is wanted.
  */
-import { monotonicMs } from '../linux/clock.ts';
+import { monotonicMs } from '../linux/time.ts';
 
 /** A progress line. */
 export interface Progress {

@@ -2,14 +2,11 @@
 import { resolve } from 'node:path';
 import { verify as verifyCommand, verifyProof } from '../commands/verify.ts';
 import { HoldfastError } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
+import { VERDICT_EXIT } from '../exit-codes.ts';
 import { renderVerify } from '../render/verify.ts';
 import type { Surroundings } from './context.ts';
 import type { Outcome } from './outcome.ts';
 import { absolute, type CommandRequest, readRoot } from './take-options.ts';
-
-/** 0: all is as it was taken; 1: something is not, whatever else could not be determined; 2: not all could be. */
-const STATUS = { ok: EXIT.ok, finding: EXIT.finding, unknown: EXIT.undetermined } as const;
 
 /** Prints what was verified, and each finding. @throws HoldfastError */
 export async function verify(request: CommandRequest, surroundings: Surroundings): Promise<Outcome> {
@@ -39,7 +36,7 @@ export async function verify(request: CommandRequest, surroundings: Surroundings
           )
         : await verifyProof(...proofWords(request, cwd, proof, expectRoot));
     return {
-      status: STATUS[result.verdict],
+      status: VERDICT_EXIT[result.verdict],
       text: renderVerify(result, options.verbose === true),
       json: result,
     };

@@ -2,12 +2,13 @@
  * Checks one file against an inclusion proof and a root that is known from elsewhere: without the snapshot, without
  * its manifest. The proof is untrusted input: bounded, parsed strictly. Never writes.
  */
+
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { HoldfastError, quote, systemError } from '../errors.ts';
+import { fileMode } from '../manifest/entry.ts';
 import { MAX_PROOF_BYTES, type Proof, parseProof, verifyProof } from '../manifest/proof.ts';
 import { sha256 } from '../snapshot/hash/digest.ts';
 import { hashFiles } from '../snapshot/hash/hash.ts';
-import { fileMode } from '../snapshot/take/stage.ts';
 
 /** What is compared. */
 export type ProofCheck = 'root' | 'inclusion' | 'size' | 'digest' | 'mode';

@@ -10,7 +10,7 @@ import { findInPath, interpretersOf } from '../lightning/installation/interprete
 import { ExecutionRules, landlockVersion } from '../linux/landlock.ts';
 import type { Taken } from '../snapshot/take/request.ts';
 import { type Allowed, writeList } from './confinement-list.ts';
-import type { World } from './context.ts';
+import type { Context } from './context.ts';
 
 /** What the operator asked for. */
 export interface ConfineOptions {
@@ -41,7 +41,7 @@ export type Confiner = (taken: Pick<Taken, 'directory' | 'record' | 'pins'>, sna
 export function confinerFor(
   options: ConfineOptions,
   lightning: LightningOptions,
-  world: World,
+  context: Context,
 ): Confiner | undefined {
   for (const path of options.allowExec) {
     if (statOf(path) !== undefined) continue;
@@ -49,10 +49,10 @@ export function confinerFor(
   }
   const refusal = whyNoLandlock();
   if (refusal === undefined) {
-    return (taken, snapshot) => confine(taken, snapshot, outsiders(options, lightning, world), world);
+    return (taken, snapshot) => confine(taken, snapshot, outsiders(options, lightning, context), context);
   }
   if (options.mode === 'best-effort') {
-    world.warn(`${refusal}: lightningd is not confined`);
+    context.warn(`${refusal}: lightningd is not confined`);
     return undefined;
   }
   throw new HoldfastError('UNSUPPORTED', `cannot confine lightningd: ${refusal}`, {
@@ -80,9 +80,9 @@ function confine(
   { directory, record, pins = [] }: Parameters<Confiner>[0],
   snapshot: string,
   beside: readonly Allowed[],
-  world: World,
+  context: Context,
 ): Confinement {
-  const searchPath = searchPathOf(world);
+  const searchPath = searchPathOf(context);
   const programs = [
     ...record.files.map(({ path }) => join(snapshot, path)),
     ...beside.flatMap(({ path }) => programsAt(path)),
@@ -99,24 +99,24 @@ function confine(
   for (const { fd } of pins) rules.allow(fd);
   for (const path of others.keys()) rules.allow(path);
   const allowed = [{ path: snapshot, why: 'the snapshot' }, ...others.values()];
-  for (const { path, why } of allowed) world.detail(`may be executed: ${quote(path)} (${why})`);
+  for (const { path, why } of allowed) context.detail(`may be executed: ${quote(path)} (${why})`);
   return { list: writeList(allowed), enforce: () => rules.enforce() };
 }
 
 /** What may be executed beside the snapshot; what is named and is not there is said in a warning. */
-function outsiders(options: ConfineOptions, lightning: LightningOptions, world: World): Allowed[] {
+function outsiders(options: ConfineOptions, lightning: LightningOptions, context: Context): Allowed[] {
   const wanted = [
-    ...configured(lightning, searchPathOf(world)),
+    ...configured(lightning, searchPathOf(context)),
     ...options.allowExec.map(path => ({ path, why: '--allow-exec' })),
   ];
   return wanted.filter(({ path, why }) => {
     if (statOf(path) !== undefined) return true;
-    world.warn(`${quote(path)} (${why}) is not there, and may not be executed if it comes later`);
+    context.warn(`${quote(path)} (${why}) is not there, and may not be executed if it comes later`);
     return false;
   });
 }
 
-function searchPathOf({ environment }: World): string {
+function searchPathOf({ environment }: Context): string {
   return environment.PATH ?? DEFAULT_PATH;
 }
 

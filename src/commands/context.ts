@@ -1,5 +1,5 @@
 /** What commands may know of the process around them: passed in, so that they never look at `process`. */
-export interface World {
+export interface Context {
   /** the caller's environment, the first of duplicate names */
   readonly environment: Readonly<Record<string, string>>;
   /** the working directory, absolute */

@@ -27,7 +27,7 @@ import type { OnProgress } from '../snapshot/hash/hash-each.ts';
 import { MANIFEST_NAME, SHA256SUMS_NAME } from '../snapshot/store/layout.ts';
 import { openPlaced } from '../snapshot/store/pinned.ts';
 import { withCleanup } from './cleanup.ts';
-import type { World } from './context.ts';
+import type { Context } from './context.ts';
 import { type StoreOptions, type VerifyOptions, verify } from './verify.ts';
 
 /** What the operator asked for. */
@@ -57,15 +57,15 @@ export interface ExportResult {
 }
 
 /** Exports. @throws HoldfastError `DIFFERS` where the snapshot does not verify; `NO_SNAPSHOT`, `USAGE`, `SYSTEM` */
-export async function exportSnapshot(options: ExportOptions, world: World): Promise<ExportResult> {
+export async function exportSnapshot(options: ExportOptions, context: Context): Promise<ExportResult> {
   const { file } = options;
   refuseExisting(file);
-  const path = await verified(options, world);
+  const path = await verified(options, context);
   const directory = Directory.open(path);
   try {
     directory.tryLock('shared'); // a launch then leaves it for the next one to wipe
     const manifest = readManifest(directory);
-    const packed = await write(filesOf(directory, manifest), file, world);
+    const packed = await write(filesOf(directory, manifest), file, context);
     const { root, version, files } = manifest;
     return { snapshot: path, file, root, version, files: files.length, ...packed };
   } finally {
@@ -74,9 +74,9 @@ export async function exportSnapshot(options: ExportOptions, world: World): Prom
 }
 
 /** @returns the path of the snapshot, which is what its manifest says */
-async function verified(options: ExportOptions, world: World): Promise<string> {
+async function verified(options: ExportOptions, context: Context): Promise<string> {
   const wanted = { ...options, expectRoot: undefined, running: false };
-  const { verdict, snapshots } = await verify(wanted, world);
+  const { verdict, snapshots } = await verify(wanted, context);
   const report = snapshots[0]!; // one was named: it is there, or verify has thrown
   if (verdict === 'ok') return report.path;
   const lines = [
@@ -139,7 +139,7 @@ function* contentOf(directory: Directory, { path, size, sha256: wanted }: Manife
 }
 
 /** Writes the archive under a temporary name, then gives it its own. A crash leaves at most the temporary one. */
-async function write(files: readonly PackFile[], file: string, world: World): Promise<Packed> {
+async function write(files: readonly PackFile[], file: string, context: Context): Promise<Packed> {
   const temporary = join(
     dirname(file),
     `.${basename(file).slice(0, 200)}.${randomBytes(4).toString('hex')}.tmp`,
@@ -151,7 +151,7 @@ async function write(files: readonly PackFile[], file: string, world: World): Pr
     throw systemError('write', file, error);
   }
   return withCleanup(
-    world.pid,
+    context.pid,
     () => rmSync(temporary, { force: true }),
     async () => {
       try {

@@ -2,12 +2,13 @@
  * `holdfast guard`: for package managers. Before they unpack: may this installation be replaced now? After: what must be
  * restarted? Looks at the nodes of the whole machine, and never waits for anything.
  */
+
 import { realpathSync } from 'node:fs';
 import { HoldfastError } from '../errors.ts';
 import { locateLightningd } from '../lightning/installation/locate.ts';
 import { findNodes, type LightningNode } from '../lightning/nodes/nodes.ts';
-import { type Verdict, worst } from '../snapshot/verify/ledger.ts';
-import type { World } from './context.ts';
+import { type Verdict, worst } from '../verdict.ts';
+import type { Context } from './context.ts';
 import { originOf } from './running/node-snapshot.ts';
 
 /** What is asked. */
@@ -46,8 +47,8 @@ export interface GuardReport {
 }
 
 /** Looks. @throws HoldfastError `SYSTEM` where there is no /proc */
-export function guard({ lightningds, after }: GuardOptions, world: World): GuardReport {
-  const installations = lightningds.length > 0 ? lightningds.map(real) : inPath(world);
+export function guard({ lightningds, after }: GuardOptions, context: Context): GuardReport {
+  const installations = lightningds.length > 0 ? lightningds.map(real) : inPath(context);
   if (installations.length === 0) return { verdict: 'ok', installations, nodes: [], unknowns: [] };
   const found = findNodes();
   const nodes = found.nodes.map(node => judge(node, installations, after));
@@ -102,15 +103,15 @@ function adviceFor({ process, service }: LightningNode, after: boolean, replaced
     : `stop PID ${process.pid} with lightning-cli stop, or start it with holdfast run first`;
 }
 
-function inPath(world: World): string[] {
+function inPath(context: Context): string[] {
   try {
     return [
       real(
         locateLightningd(
           'lightningd',
-          { PATH: world.environment.PATH },
-          world.cwd,
-          path => path === world.self,
+          { PATH: context.environment.PATH },
+          context.cwd,
+          path => path === context.self,
         ),
       ),
     ];

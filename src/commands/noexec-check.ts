@@ -4,14 +4,13 @@
  */
 import { realpathSync } from 'node:fs';
 import { HoldfastError } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
 import { listContents, type SourceFile } from '../lightning/installation/contents.ts';
 import { findInstallation } from '../lightning/installation/installation.ts';
 import { locateLightningd } from '../lightning/installation/locate.ts';
 import { isNoexec, mountOf, readMounts } from '../linux/proc/mountinfo.ts';
 import { fallbackStores } from '../snapshot/fallback/candidates.ts';
 import { whyNeverLinked } from '../snapshot/take/place.ts';
-import type { World } from './context.ts';
+import type { Context } from './context.ts';
 import { adviceFor } from './noexec/advice.ts';
 import { judgeFallback, judgePath, type Load } from './noexec/directory.ts';
 import type {
@@ -42,7 +41,7 @@ const EXTRA = 1n << 20n;
 /** Looks at the directories. Missing, unreadable or refused ones are part of the result. */
 export function noexecCheck(
   options: NoexecCheckOptions,
-  { environment, uid, cwd }: Pick<World, 'environment' | 'uid' | 'cwd'>,
+  { environment, uid, cwd }: Pick<Context, 'environment' | 'uid' | 'cwd'>,
 ): NoexecReport {
   const { directories: given, store, lightningDir } = options;
   const { installation, load } = measure(options.lightningd ?? 'lightningd', environment.PATH, cwd, uid);
@@ -68,11 +67,6 @@ export function noexecCheck(
     }),
     holds: worst(asked.map(({ holds }) => holds)),
   };
-}
-
-/** 0: the store, or every directory named, can hold programs; 1: one cannot; 2: it could not be determined. */
-export function noexecStatus({ holds }: NoexecReport): 0 | 1 | 2 {
-  return { yes: EXIT.ok, no: EXIT.finding, unknown: EXIT.undetermined }[holds];
 }
 
 /** What would be put there: the installation, if there is one. */

@@ -2,19 +2,20 @@
  * `holdfast root PATH`: the Merkle root of an installation, a snapshot, a manifest or a release archive. Only reads; an
  * archive is unpacked to a temporary directory, which is gone on every way out.
  */
+
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isArchive } from '../archive/open.ts';
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
 import { listContents } from '../lightning/installation/contents.ts';
 import { findInstallation } from '../lightning/installation/installation.ts';
+import { fileMode } from '../manifest/entry.ts';
 import { makeManifest, parseManifest } from '../manifest/manifest.ts';
 import { sha256 } from '../snapshot/hash/digest.ts';
 import { hashFiles } from '../snapshot/hash/hash.ts';
 import { MANIFEST_NAME } from '../snapshot/store/layout.ts';
 import type { Listing } from '../snapshot/take/request.ts';
-import { fileMode } from '../snapshot/take/stage.ts';
-import type { World } from './context.ts';
+import type { Context } from './context.ts';
 
 /** The shape of `root --json`. */
 export interface RootResult {
@@ -33,7 +34,7 @@ const LIGHTNINGD_BELOW = ['bin/lightningd', 'usr/bin/lightningd', 'lightningd/li
  * lightningd, its prefix, or its build tree), whose files are hashed, or a release archive of one.
  * @throws HoldfastError `ARCHIVE`, `NOT_AN_INSTALLATION`, `MANIFEST_INVALID`, `UNREADABLE`, `BAD_SOURCE`
  */
-export async function root(path: string, world: World): Promise<RootResult> {
+export async function root(path: string, context: Context): Promise<RootResult> {
   if (isDirectory(path)) {
     const manifest = read(join(path, MANIFEST_NAME));
     if (manifest !== undefined) return fromManifest(path, 'snapshot', manifest);
@@ -43,7 +44,7 @@ export async function root(path: string, world: World): Promise<RootResult> {
     const manifest = read(path);
     if (manifest !== undefined) return fromManifest(path, 'manifest', manifest);
   }
-  return isArchive(path) ? fromArchive(path, world) : fromInstallation(path, path);
+  return isArchive(path) ? fromArchive(path, context) : fromInstallation(path, path);
 }
 
 function fromManifest(path: string, kind: 'manifest' | 'snapshot', bytes: Buffer): RootResult {
@@ -55,9 +56,9 @@ async function fromInstallation(path: string, lightningd: string): Promise<RootR
   return { path, kind: 'installation', ...(await rootOf(listContents(findInstallation(lightningd)))) };
 }
 
-async function fromArchive(path: string, world: World): Promise<RootResult> {
+async function fromArchive(path: string, context: Context): Promise<RootResult> {
   const { withUnpacked } = await import('./take/unpacked.ts');
-  const found = await withUnpacked(path, world, rootOf);
+  const found = await withUnpacked(path, context, rootOf);
   return { path, kind: 'archive', ...found };
 }
 

@@ -4,7 +4,7 @@ import type { Inherited } from '../launch/inherited.ts';
 import { launch } from '../launch/launch.ts';
 import { absoluteLightningDirArgs } from '../lightning/config/options.ts';
 import type { ConfineOptions } from './confine.ts';
-import type { World } from './context.ts';
+import type { Context } from './context.ts';
 import { foreignOwner } from './take/foreign-owner.ts';
 import { findTarget, type PrepareOptions, prepare, refuseMissingConf } from './take/prepare.ts';
 import type { OnUpgradeOptions, RunEnd } from './upgrade/supervisor.ts';
@@ -21,8 +21,8 @@ export interface RunOptions extends PrepareOptions {
  * @returns with --on-upgrade how lightningd ended; else never
  * @throws HoldfastError `NOT_FOUND`, `NOT_EXECUTABLE`, or why holdfast itself failed
  */
-export async function run(options: RunOptions, world: World, inherited: Inherited): Promise<RunEnd> {
-  const target = findTarget(options, world);
+export async function run(options: RunOptions, context: Context, inherited: Inherited): Promise<RunEnd> {
+  const target = findTarget(options, context);
   // a --conf file that is not there: lightningd will say so, and a snapshot would go to the wrong lightning-dir
   const { answersOnly, missingConf } = target.options;
   if (options.from === undefined && (answersOnly || missingConf !== undefined)) {
@@ -36,24 +36,24 @@ export async function run(options: RunOptions, world: World, inherited: Inherite
   if (options.onUpgrade !== undefined) {
     const { refuseWhatLeaves, runUntilItEnds } = await import('./upgrade/supervisor.ts');
     refuseWhatLeaves(target.options, inherited);
-    return runUntilItEnds(options.onUpgrade, target.lightningd, target.options, world, inherited);
+    return runUntilItEnds(options.onUpgrade, target.lightningd, target.options, context, inherited);
   }
-  warnOfForeignDirectory(target.options.lightningDir, world);
+  warnOfForeignDirectory(target.options.lightningDir, context);
   const confine =
-    options.confine && (await import('./confine.ts')).confinerFor(options.confine, target.options, world);
+    options.confine && (await import('./confine.ts')).confinerFor(options.confine, target.options, context);
   const pinning =
     options.method === 'pin'
       ? await (await import('./take/pinning.ts')).pinningFor(target, options, inherited)
       : undefined;
-  const { taken, store } = await prepare(target, options, world, pinning);
+  const { taken, store } = await prepare(target, options, context, pinning);
   const snapshot = `${store}/${taken.id}`;
   const file = `${snapshot}/${taken.record.program}`;
   const confinement = confine?.(taken, snapshot);
   const pins = taken.pins?.map(({ fd }) => fd) ?? [];
-  world.detail(`executing ${quote(file)} (${taken.record.version}, root ${taken.record.root})`);
+  context.detail(`executing ${quote(file)} (${taken.record.version}, root ${taken.record.root})`);
   return launch({
     file,
-    argv: [Buffer.from(file), ...absoluteLightningDirArgs(options.args, world.cwd)],
+    argv: [Buffer.from(file), ...absoluteLightningDirArgs(options.args, context.cwd)],
     inherited,
     liveLock: taken.directory.fd,
     keepOpen: confinement === undefined ? pins : [...pins, confinement.list],
@@ -62,10 +62,10 @@ export async function run(options: RunOptions, world: World, inherited: Inherite
 }
 
 /** lightningd started by root goes on in another user's lightning-dir, and so do we, but not in silence. */
-function warnOfForeignDirectory(lightningDir: string, world: World): void {
-  const name = foreignOwner(lightningDir, world.uid);
+function warnOfForeignDirectory(lightningDir: string, context: Context): void {
+  const name = foreignOwner(lightningDir, context.uid);
   if (name === undefined) return;
-  world.warn(
+  context.warn(
     `running as root in the lightning-dir of ${name}: what root makes there will be in that user's way`,
   );
 }

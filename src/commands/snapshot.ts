@@ -3,7 +3,7 @@ import { HoldfastError, quote } from '../errors.ts';
 import type { FallbackOrigin } from '../snapshot/fallback/candidates.ts';
 import type { PLACEMENTS } from '../snapshot/store/placement.ts';
 import type { SnapshotRecord } from '../snapshot/store/record.ts';
-import type { World } from './context.ts';
+import type { Context } from './context.ts';
 import { foreignOwner } from './take/foreign-owner.ts';
 import {
   findTarget,
@@ -41,12 +41,12 @@ export interface SnapshotResult {
 }
 
 /** Takes the snapshot and lets it go. @throws HoldfastError `WRONG_USER` for root in another's lightning-dir; see prepare */
-export async function snapshot(options: PrepareOptions, world: World): Promise<SnapshotResult> {
+export async function snapshot(options: PrepareOptions, context: Context): Promise<SnapshotResult> {
   refusePin(options);
-  const target = findTarget(options, world);
+  const target = findTarget(options, context);
   refuseMissingConf(target.options);
-  refuseForeignDirectory(target.options.lightningDir, world.uid);
-  const { taken, store, fallback, steps } = await prepare(target, options, world);
+  refuseForeignDirectory(target.options.lightningDir, context.uid);
+  const { taken, store, fallback, steps } = await prepare(target, options, context);
   const { id, record, reused, wiped } = taken;
   const sizes = record.files.map(({ path }) => Number(taken.directory.lstat(path)?.size ?? 0));
   taken.directory.close();

@@ -1,4 +1,5 @@
 /** `holdfast status`: what runs, from which snapshot; is a restart pending? Only looks. */
+
 import { accessSync, constants, existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, quote } from '../errors.ts';
@@ -10,17 +11,12 @@ import { inodeKey } from '../linux/proc/image.ts';
 import { heldBytes } from '../snapshot/store/held-bytes.ts';
 import { CURRENT_NAME, isSnapshotName, STORE_NAME } from '../snapshot/store/layout.ts';
 import type { SnapshotRecord } from '../snapshot/store/record.ts';
-import { type Verdict, worst } from '../snapshot/verify/ledger.ts';
+import { type Verdict, worst } from '../verdict.ts';
 import { type Allowed, readList } from './confinement-list.ts';
-import type { World } from './context.ts';
-import {
-  type Comparison,
-  compare,
-  type InstalledNow,
-  type PlacedNow,
-  placedNow,
-  recordOf,
-} from './installed/installed-now.ts';
+import type { Context } from './context.ts';
+import type { InstalledNow } from './installed/compare.ts';
+import { type Comparison, compare, recordOf } from './installed/installed-now.ts';
+import { type PlacedNow, placedNow } from './installed/placed-files.ts';
 import { originOf } from './running/node-snapshot.ts';
 
 /** Which node is meant. */
@@ -88,15 +84,15 @@ export interface StatusReport {
 }
 
 /** Looks at the nodes of a lightning-dir, its store and the installation. @throws HoldfastError `CONFIG`, `SYSTEM` */
-export async function status(options: StatusOptions, world: World): Promise<StatusReport> {
+export async function status(options: StatusOptions, context: Context): Promise<StatusReport> {
   const values = {
     ...(options.lightningDir === undefined ? {} : { lightningDir: options.lightningDir }),
     ...(options.network === undefined ? {} : { network: options.network }),
     ...(options.conf === undefined ? {} : { conf: options.conf }),
   };
   const { lightningDir, network, pidFile } = readNodeOptions(values, {
-    cwd: world.cwd,
-    home: world.environment.HOME,
+    cwd: context.cwd,
+    home: context.environment.HOME,
   });
   const store = options.snapshotDir ?? join(lightningDir, STORE_NAME);
   const found = findNodes({ lightningDir, pidFiles: [{ path: pidFile, network }] });

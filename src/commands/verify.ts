@@ -2,16 +2,17 @@
  * `holdfast verify`: are the snapshots what their manifests say; with `--running`, is what runs as well; with
  * `--proof`, is one file what a proof says. Never writes.
  */
+
 import { HoldfastError, quote } from '../errors.ts';
 import { readLightningOptions } from '../lightning/config/options.ts';
 import { findNodes, type Nodes } from '../lightning/nodes/nodes.ts';
 import type { OnProgress } from '../snapshot/hash/hash-each.ts';
 import { findByName, selectSnapshots } from '../snapshot/store/in-use.ts';
 import { CURRENT_NAME, isSnapshotName, STORE_NAME } from '../snapshot/store/layout.ts';
-import { type Verdict, worst } from '../snapshot/verify/ledger.ts';
 import { type SnapshotReport, type Verified, verifySnapshot } from '../snapshot/verify/verify.ts';
+import { type Verdict, worst } from '../verdict.ts';
 import { checkProof, type ProofReport } from './check-proof.ts';
-import type { World } from './context.ts';
+import type { Context } from './context.ts';
 import { inspectRunning, type RunningReport, snapshotsOf } from './running/nodes.ts';
 
 /** Whose store, when no snapshot is named. */
@@ -45,9 +46,9 @@ export interface VerifyResult {
 }
 
 /** Verifies snapshots, and with `running` what is executed. @throws HoldfastError `NO_SNAPSHOT` where there is none */
-export async function verify(options: VerifyOptions, world: World): Promise<VerifyResult> {
-  const found = options.running ? nodesOf(options, world) : undefined;
-  const { paths, unknowns } = await choose(options, world, found);
+export async function verify(options: VerifyOptions, context: Context): Promise<VerifyResult> {
+  const found = options.running ? nodesOf(options, context) : undefined;
+  const { paths, unknowns } = await choose(options, context, found);
   const verified: Verified[] = [];
   for (const path of paths) {
     try {
@@ -86,13 +87,13 @@ export async function verifyProof(
  * configuration is read, which may be closed to whoever verifies.
  * @throws HoldfastError `CONFIG`
  */
-function nodeOf({ lightningDir, network, conf }: StoreOptions, world: World) {
+function nodeOf({ lightningDir, network, conf }: StoreOptions, context: Context) {
   const args = [
     ...(lightningDir === undefined ? [] : [`--lightning-dir=${lightningDir}`]),
     ...(network === undefined ? [] : [`--network=${network}`]),
     conf === undefined ? '--version' : `--conf=${conf}`, // what only answers reads no file (options.ts)
   ].map(arg => Buffer.from(arg));
-  const options = readLightningOptions(args, { cwd: world.cwd, home: world.environment.HOME });
+  const options = readLightningOptions(args, { cwd: context.cwd, home: context.environment.HOME });
   return {
     lightningDir: options.lightningDir,
     network: network === undefined ? undefined : options.network,
@@ -100,8 +101,8 @@ function nodeOf({ lightningDir, network, conf }: StoreOptions, world: World) {
 }
 
 /** The nodes of the lightning-dir; of one network, where that is named. */
-function nodesOf(options: StoreOptions, world: World): Nodes {
-  const { lightningDir, network } = nodeOf(options, world);
+function nodesOf(options: StoreOptions, context: Context): Nodes {
+  const { lightningDir, network } = nodeOf(options, context);
   const found = findNodes({ lightningDir });
   if (network === undefined) return found;
   const isWanted = (node: { readonly network: string | undefined }) =>
@@ -109,26 +110,26 @@ function nodesOf(options: StoreOptions, world: World): Nodes {
   return { ...found, nodes: found.nodes.filter(isWanted), hidden: found.hidden.filter(isWanted) };
 }
 
-function storeOf(options: StoreOptions, world: World): string {
-  return options.snapshotDir ?? `${nodeOf(options, world).lightningDir}/${STORE_NAME}`;
+function storeOf(options: StoreOptions, context: Context): string {
+  return options.snapshotDir ?? `${nodeOf(options, context).lightningDir}/${STORE_NAME}`;
 }
 
 /** A path, or the name of a snapshot in the store. Whose store that is, is asked only for what may be such a name. */
 function named(
   { word, path }: NonNullable<VerifyOptions['snapshot']>,
   options: StoreOptions,
-  world: World,
+  context: Context,
 ): string {
   const isName = word === CURRENT_NAME || isSnapshotName(word);
-  return (isName ? findByName(storeOf(options, world), word) : undefined) ?? path;
+  return (isName ? findByName(storeOf(options, context), word) : undefined) ?? path;
 }
 
-async function choose(options: VerifyOptions, world: World, found: Nodes | undefined) {
+async function choose(options: VerifyOptions, context: Context, found: Nodes | undefined) {
   const unknowns: { path: string; reason: string }[] = [];
   if (options.snapshot !== undefined) {
-    return { paths: [named(options.snapshot, options, world)], unknowns };
+    return { paths: [named(options.snapshot, options, context)], unknowns };
   }
-  const store = storeOf(options, world);
+  const store = storeOf(options, context);
   const paths = new Set(found === undefined ? [] : snapshotsOf(found.nodes));
   try {
     const selection = await selectSnapshots(store);

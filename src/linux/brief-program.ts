@@ -7,10 +7,9 @@
 
 import { closeSync, readSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
-import { monotonicMs } from './clock.ts';
 import { call } from './libc.ts';
-import { sleep } from './sleep.ts';
 import { hasEnded, makePipe, sendSignal, spawn } from './spawn.ts';
+import { monotonicMs, sleep } from './time.ts';
 
 /** How the program ended. */
 export type BriefEnd = 'exited' | 'timed out' | 'said too much' | 'not executed';

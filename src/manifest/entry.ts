@@ -88,3 +88,8 @@ function typeOf(value: unknown): string {
   if (value === null) return 'null';
   return Array.isArray(value) ? 'a list' : `a value of type ${typeof value}`;
 }
+
+/** The mode that a file has in the manifest: executable when any execute bit is set. @param stat as of fs.lstat with bigint */
+export function fileMode(stat: { readonly mode: bigint }): FileMode {
+  return (stat.mode & 0o111n) !== 0n ? '100755' : '100644';
+}

@@ -2,7 +2,7 @@ import { chmodSync, lstatSync, mkdirSync, readdirSync, symlinkSync, writeFileSyn
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { NoexecReport } from '../../src/commands/noexec/report.ts';
-import { type NoexecCheckOptions, noexecCheck, noexecStatus } from '../../src/commands/noexec-check.ts';
+import { type NoexecCheckOptions, noexecCheck } from '../../src/commands/noexec-check.ts';
 import { renderNoexecCheck } from '../../src/render/noexec-check.ts';
 import { ORDINARY_USER } from '../helpers/holdfast.ts';
 import { lastingDir, noMounts, programOf, underMounts } from '../helpers/mounts.ts';
@@ -11,15 +11,15 @@ import { makeInstallation, tempDir } from '../helpers/stand-in.ts';
 
 /** As cli.ts calls it, in a process of its own: the request is the first argument. */
 const CHECK = `
-  import { noexecCheck, noexecStatus } from 'src/commands/noexec-check.ts';
+  import { noexecCheck } from 'src/commands/noexec-check.ts';
   import { renderNoexecCheck } from 'src/render/noexec-check.ts';
   const { options, environment } = JSON.parse(process.argv[2]);
   const report = noexecCheck(options, { environment, uid: process.geteuid(), cwd: '/' });
-  console.log(JSON.stringify({ report, status: noexecStatus(report), text: renderNoexecCheck(report) }));`;
+  console.log(JSON.stringify({ report, holds: report.holds, text: renderNoexecCheck(report) }));`;
 
 interface Checked {
   readonly report: NoexecReport;
-  readonly status: number;
+  readonly holds: string;
   readonly text: string[];
 }
 
@@ -66,7 +66,7 @@ test('a store that is not there yet is judged by its nearest parent, and nothing
   expect(report.advice).toEqual([]);
   expect(report.installation.files).toBeGreaterThan(10);
   expect(report.directories[0]?.neededBytes).toBeGreaterThan(1_000_000);
-  expect(noexecStatus(report)).toBe(0);
+  expect(report.holds).toBe('yes');
 });
 
 test('without an installation the exec is tried all the same', () => {
@@ -78,7 +78,7 @@ test('without an installation the exec is tried all the same', () => {
     neededBytes: null,
     hardlink: { works: null, reason: 'not tried' },
   });
-  expect(noexecStatus(report)).toBe(0);
+  expect(report.holds).toBe('yes');
 });
 
 test('after the store come the fallbacks, in order, each with a verdict', () => {
@@ -96,7 +96,7 @@ test.for([
   const report = check(optionsFor(dir));
   expect(report.directories[0]).toMatchObject({ holds: 'no', judged: null, exists: true });
   expect(report.choice).toMatchObject({ path: null, origin: null });
-  expect(noexecStatus(report)).toBe(1);
+  expect(report.holds).toBe('no');
 });
 
 test('a directory that was named and is not there is not known, though its parent is', () => {
@@ -105,7 +105,7 @@ test('a directory that was named and is not there is not known, though its paren
   expect(report.directories[0]).toMatchObject({ exists: false, judged: dir, holds: 'unknown' });
   expect(report.directories[0]?.reason).toMatch(/^it does not exist/);
   expect(report.advice[0]).toMatchObject({ type: `mkdir -p -- ${dir}/missing/below` });
-  expect(noexecStatus(report)).toBe(2);
+  expect(report.holds).toBe('unknown');
 });
 
 test('a file that was named, and what would be below one, is not known', () => {
@@ -114,7 +114,7 @@ test('a file that was named, and what would be below one, is not known', () => {
   for (const path of [join(dir, 'file'), join(dir, 'file/below')]) {
     const report = check(optionsFor(dir, [path]));
     expect(report.directories[0]).toMatchObject({ judged: null, holds: 'unknown' });
-    expect(noexecStatus(report)).toBe(2);
+    expect(report.holds).toBe('unknown');
   }
 });
 
@@ -124,7 +124,7 @@ test('of several directories named each is told, and the first that will do coul
   const report = check(optionsFor(dir, [join(dir, 'missing'), join(dir, 'a')]));
   expect(report.directories.map(({ holds }) => holds)).toEqual(['unknown', 'yes']);
   expect(report.choice).toMatchObject({ path: join(dir, 'a'), origin: 'given' });
-  expect(noexecStatus(report)).toBe(2);
+  expect(report.holds).toBe('unknown');
 });
 
 test('a directory where we may not write is not known, and not called noexec', ctx => {
@@ -141,7 +141,7 @@ test('a directory where we may not write is not known, and not called noexec', c
   });
   expect(open?.advice[0]?.effect).toMatch(/as the user that runs the node/);
   expect(closed?.directories[0]).toMatchObject({ judged: null, holds: 'unknown' });
-  expect([open, closed].map(report => noexecStatus(report!))).toEqual([2, 2]);
+  expect([open, closed].map(report => report!.holds)).toEqual(['unknown', 'unknown']);
 });
 
 test("an ordinary user cannot link root's files: fs.protected_hardlinks", ctx => {
@@ -180,7 +180,7 @@ test.for(WHO)(
       environment: { RUNTIME_DIRECTORY: join(dir, 'run'), CACHE_DIRECTORY: join(dir, 'cache') },
     };
     const options = { ...(user === undefined ? {} : { user }), args: [JSON.stringify(request)] };
-    const { report, status, text } = underMounts(await programOf(CHECK), dir, setup, options) as Checked;
+    const { report, holds, text } = underMounts(await programOf(CHECK), dir, setup, options) as Checked;
     expect(
       report.directories.slice(0, 3).map(({ origin, holds, exec }) => [origin, holds, exec.verdict]),
     ).toEqual([
@@ -200,7 +200,7 @@ test.for(WHO)(
     expect(report.advice.map(({ type }) => type)).toEqual(
       expect.arrayContaining([`mount -o remount,exec ${dir}/lightning`, 'CacheDirectory=lightningd']),
     );
-    expect(status).toBe(1);
+    expect(holds).toBe('no');
     expect(text.join('\n')).toContain(`mount -o remount,exec ${dir}/lightning`);
   },
 );
@@ -226,7 +226,7 @@ test.for(WHO)(
       environment: {},
     };
     const options = { ...(user === undefined ? {} : { user }), args: [JSON.stringify(request)] };
-    const { report, status } = underMounts(await programOf(CHECK), dir, setup, options) as Checked;
+    const { report, holds } = underMounts(await programOf(CHECK), dir, setup, options) as Checked;
     expect(report.directories.map(({ path, holds }) => `${path.slice(dir.length + 1)} ${holds}`)).toEqual([
       'no no',
       'no/yes yes',
@@ -236,7 +236,7 @@ test.for(WHO)(
       'yes/no/missing no',
       'bind no',
     ]);
-    expect(status).toBe(1);
+    expect(holds).toBe('no');
   },
 );
 
@@ -264,7 +264,7 @@ test('a full file system and a read-only one are findings, and said to be that',
     mkdir "$D/small" "$D/ro"; mount -t tmpfs -o size=512k none "$D/small"; mount -t tmpfs -o ro none "$D/ro"`;
   const request = { options: optionsFor(dir, [join(dir, 'small'), join(dir, 'ro')]), environment: {} };
   const program = await programOf(CHECK);
-  const { report, status } = underMounts(program, dir, setup, { args: [JSON.stringify(request)] }) as Checked;
+  const { report, holds } = underMounts(program, dir, setup, { args: [JSON.stringify(request)] }) as Checked;
   expect(report.directories).toMatchObject(
     [
       {
@@ -281,7 +281,7 @@ test('a full file system and a read-only one are findings, and said to be that',
     ].map(row => ({ ...row, ...(row.reason ? { reason: expect.stringMatching(row.reason) } : {}) })),
   );
   expect(report.advice.map(({ type }) => type)).toContain(`mount -o remount,rw ${dir}/ro`);
-  expect(status).toBe(1);
+  expect(holds).toBe('no');
 });
 
 test('the text says the verdict, the grounds and the choice', () => {

@@ -63,14 +63,14 @@ os.rename(sys.argv[0] + '.new', sys.argv[0] + '.tried')
 sys.stdin.read()
 `;
 
-interface World {
+interface Context {
   readonly installed: StandIn;
   readonly lightningDir: string;
   readonly plugin: string;
 }
 
 /** An installation whose plugins are no shell scripts, a lightning-dir, and the plugin that tries. */
-function makeWorld(user: number | undefined): World {
+function makeWorld(user: number | undefined): Context {
   const dir = tempDir();
   const installed = makeCInstallation(dir, 'v25.12');
   // in a real one these are Python programs, and the shell is nobody's interpreter
@@ -98,7 +98,7 @@ async function tried(plugin: string): Promise<string[]> {
 }
 
 function startConfined(
-  world: World,
+  world: Context,
   user: number | undefined,
   words: readonly string[],
   args: readonly string[],

@@ -57,7 +57,7 @@ type Launch = keyof typeof LAUNCHES;
 
 const LIGHTNINGD_FAILED = 1;
 
-interface World {
+interface Context {
   readonly dir: string;
   readonly installed: StandIn;
   readonly lightningDir: string;
@@ -67,7 +67,7 @@ interface World {
 }
 
 /** An installation, a lightning-dir with a node's files in it, and a live snapshot of before, held by this process. */
-function makeWorld(launch: Launch): World {
+function makeWorld(launch: Launch): Context {
   const dir = tempDir();
   const installed = makeCInstallation(dir, 'v25.12', { plugins: 1 });
   const lightningDir = join(dir, 'lightning');
@@ -91,7 +91,7 @@ function makeWorld(launch: Launch): World {
 }
 
 /** After whatever happened: a normal launch works, is whole, and leaves nothing half-made. */
-function expectRecovery(world: World, before: string, what: string): void {
+function expectRecovery(world: Context, before: string, what: string): void {
   expect(world.others(), `${what}: files of others`).toBe(before);
   const [, , ...words] = world.command;
   const result = snapshotJson(words);
@@ -105,7 +105,7 @@ function expectRecovery(world: World, before: string, what: string): void {
 }
 
 /** A success is a snapshot that is whole; a failure is an error that names a path, and no stack trace. */
-function expectOutcome(world: World, { status, signal, stdout, stderr }: Traced, what: string): void {
+function expectOutcome(world: Context, { status, signal, stdout, stderr }: Traced, what: string): void {
   const isRun = world.command[1] === 'run';
   expect(signal, `${what}: ended by a signal, or not at all:\n${stderr}`).toBe(null);
   expect(stderr, `${what}: a stack trace`).not.toMatch(/^\s+at /m);

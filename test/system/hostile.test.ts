@@ -26,14 +26,14 @@ beforeEach(ctx => {
   if (reason !== undefined) ctx.skip(reason);
 });
 
-interface World {
+interface Context {
   readonly installed: StandIn;
   /** where plugins are: what is put there is taken into the snapshot */
   readonly plugins: string;
   readonly words: readonly string[];
 }
 
-function makeWorld(): World {
+function makeWorld(): Context {
   const dir = tempDir();
   const installed = makeCInstallation(dir, 'v25.12');
   const words = [installed.lightningd, `--lightning-dir=${join(dir, 'lightning')}`, '--network=regtest'];
@@ -55,7 +55,7 @@ function chattr(attribute: 'i' | 'a', path: string): boolean {
 const DEEP = Array.from({ length: 200 }, (_, level) => `d${level}`).join('/');
 
 describe('taken as it is', () => {
-  test.for<[string, (world: World) => unknown]>([
+  test.for<[string, (world: Context) => unknown]>([
     ['names of newlines, quotes, backslashes and tabs', ({ plugins }) => put(join(plugins, `a\n'b'"\\\t\r`))],
     [
       'names that look like options',
@@ -121,7 +121,7 @@ describe('taken as it is', () => {
 });
 
 describe('refused, on one line that names it', () => {
-  test.each<[string, (world: World) => void, RegExp]>([
+  test.each<[string, (world: Context) => void, RegExp]>([
     [
       'a name that is not UTF-8',
       ({ plugins }) => put(Buffer.concat([Buffer.from(`${plugins}/caf`), Buffer.from([0xe9])])),

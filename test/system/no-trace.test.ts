@@ -29,7 +29,7 @@ beforeEach(ctx => {
 /** How fixtures/start-strangely.c ends where the kernel does not know what was asked for. */
 const UNSUPPORTED = 77;
 
-type World = ReturnType<typeof makeWorld>;
+type Context = ReturnType<typeof makeWorld>;
 
 /** A stand-in installation whose lightningd is the reporter, and the program that starts things strangely. */
 function makeWorld() {
@@ -50,7 +50,12 @@ function makeWorld() {
 }
 
 /** Starts the reporter and reads its report. */
-function report(world: World, ways: readonly string[], outer: readonly string[], command: readonly string[]) {
+function report(
+  world: Context,
+  ways: readonly string[],
+  outer: readonly string[],
+  command: readonly string[],
+) {
   const file = join(world.dir, 'report');
   rmSync(file, { force: true });
   const words = [
@@ -166,7 +171,7 @@ const WAYS: readonly Way[] = [
 
 /** Compares a start with the plain one. */
 function expectNoTrace(
-  world: World,
+  world: Context,
   way: Way,
   command: readonly string[],
   plainly = [world.lightningd],

@@ -30,7 +30,7 @@ beforeEach(ctx => {
   if (reason !== undefined) ctx.skip(reason);
 });
 
-interface World {
+interface Context {
   readonly installed: StandIn;
   readonly next: StandIn;
   readonly lightningDir: string;
@@ -42,7 +42,7 @@ interface World {
 
 const SUBDAEMON = 'libexec/c-lightning/lightning_openingd';
 
-function makeWorld(method: string): World {
+function makeWorld(method: string): Context {
   const dir = tempDir();
   const { installed, next } = makePair(dir);
   const lightningDir = join(dir, 'lightning');
@@ -58,25 +58,25 @@ function makeWorld(method: string): World {
 
 /** The source of one subdaemon, replaced by what `make` puts there. */
 const replaceSource =
-  (make: (path: string, world: World) => void) =>
-  (world: World): void => {
+  (make: (path: string, world: Context) => void) =>
+  (world: Context): void => {
     const path = join(world.installed.prefix, SUBDAEMON);
     make(`${path}.other`, world);
     renameSync(`${path}.other`, path);
   };
 
 /** A directory that holdfast works in, replaced by a link to somebody else's. */
-function replaceByLink(path: string, world: World): void {
+function replaceByLink(path: string, world: Context): void {
   if (!existsSync(path)) return;
   renameSync(path, `${world.lightningDir}/moved`);
   symlinkSync(world.outside, path);
 }
 
-const stagingOf = ({ store }: World): string | undefined =>
+const stagingOf = ({ store }: Context): string | undefined =>
   existsSync(store) ? readdirSync(store).find(name => name.startsWith('.staging')) : undefined;
 
 /** What somebody does while the launch stands still. (Within the staging directory the node's own user can do anything.) */
-const MOVES: Readonly<Record<string, (world: World) => Promise<void> | void>> = {
+const MOVES: Readonly<Record<string, (world: Context) => Promise<void> | void>> = {
   'a source is replaced by the next version': replaceSource((path, { next }) =>
     writeFileSync(path, readFileSync(join(next.prefix, SUBDAEMON)), { mode: 0o755 }),
   ),
@@ -126,7 +126,7 @@ function versionsIn(snapshot: string): string[] {
   return [...new Set(said)];
 }
 
-function problemsOf(world: World, { status, signal, stdout, stderr }: Traced, shared: boolean): string[] {
+function problemsOf(world: Context, { status, signal, stdout, stderr }: Traced, shared: boolean): string[] {
   const problems: string[] = [];
   if (signal !== null) problems.push(`ended by ${signal}, or not at all: ${stderr}`);
   if (/^\s+at /m.test(stderr)) problems.push(`a stack trace: ${stderr}`);
@@ -149,7 +149,7 @@ function problemsOf(world: World, { status, signal, stdout, stderr }: Traced, sh
 }
 
 /** What the operator does then: what is not a store is moved away, the installation is made whole. */
-function tidyUp({ installed, next, store, lightningDir }: World): void {
+function tidyUp({ installed, next, store, lightningDir }: Context): void {
   rmSync(join(lightningDir, 'moved'), { recursive: true, force: true });
   for (const path of [join(installed.prefix, SUBDAEMON), store])
     if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) rmSync(path);
@@ -190,7 +190,7 @@ test.each(['auto', 'copy'])(
 );
 
 test('an upgrade and another launch that wipes, at any moment of a run: it becomes a lightningd of one version, or says why not', async () => {
-  const words = (world: World) => ['run', ...world.words, '--pid-file=/nowhere/at/all'];
+  const words = (world: Context) => ['run', ...world.words, '--pid-file=/nowhere/at/all'];
   const first = makeWorld('auto');
   const calls = callsOn([first.store, first.installed.prefix], [HOLDFAST, ...words(first)]);
   const becomes = calls.findIndex(({ name, line }) => name === 'execve' && line.includes('/subdaemons/'));

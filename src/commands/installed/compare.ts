@@ -2,16 +2,31 @@
  * Compares an installation with the record of a snapshot, file by file: reads those that the record leaves in doubt.
  * Only looks, but for asking the installed lightningd for its version.
  */
+
 import { HoldfastError } from '../../errors.ts';
 import { listContents, type SourceFile } from '../../lightning/installation/contents.ts';
 import { findInstallation } from '../../lightning/installation/installation.ts';
 import { askReference } from '../../lightning/installation/versions.ts';
+import { fileMode } from '../../manifest/entry.ts';
 import { type ManifestFile, makeManifest } from '../../manifest/manifest.ts';
 import { sha256 } from '../../snapshot/hash/digest.ts';
 import { hashFiles } from '../../snapshot/hash/hash.ts';
-import { identityOf, type SnapshotRecord } from '../../snapshot/store/record.ts';
-import { fileMode } from '../../snapshot/take/stage.ts';
-import type { InstalledNow } from './installed-now.ts';
+import { identityOf } from '../../snapshot/store/identity.ts';
+import type { SnapshotRecord } from '../../snapshot/store/record.ts';
+
+/** The installation as it is now. */
+export interface InstalledNow {
+  /** lightningd's path */
+  readonly lightningd: string;
+  /** what it says of its version; null where it does not, or is gone */
+  readonly version: string | null;
+  /** its root; null where it is not a whole installation just now */
+  readonly root: string | null;
+  /** paths of entries that are new, gone or changed since the snapshot was taken */
+  readonly changed: readonly string[];
+  /** why version or root are not known; null where they are */
+  readonly reason: string | null;
+}
 
 /** What is installed where this snapshot was taken from. */
 export async function compareInstalled(record: SnapshotRecord, bootId: string): Promise<InstalledNow> {

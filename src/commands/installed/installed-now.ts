@@ -1,31 +1,12 @@
 /**
  * What is installed now, against what a snapshot was taken from: by the snapshot's record, and only where that leaves a
- * doubt by reading files (compare-installed.ts). Only looks.
+ * doubt by reading files (compare.ts). Only looks.
  */
-import { type BigIntStats, closeSync, constants, lstatSync, openSync } from 'node:fs';
-import { Directory } from '../../linux/directory.ts';
-import { pinAt, reach, targetOf } from '../../snapshot/store/pinned.ts';
-import {
-  identityOf,
-  type RecordedFile,
-  readRecord,
-  type SnapshotRecord,
-} from '../../snapshot/store/record.ts';
-import { isProven } from '../../snapshot/take/prove.ts';
 
-/** The installation as it is now. */
-export interface InstalledNow {
-  /** lightningd's path */
-  readonly lightningd: string;
-  /** what it says of its version; null where it does not, or is gone */
-  readonly version: string | null;
-  /** its root; null where it is not a whole installation just now */
-  readonly root: string | null;
-  /** paths of entries that are new, gone or changed since the snapshot was taken */
-  readonly changed: readonly string[];
-  /** why version or root are not known; null where they are */
-  readonly reason: string | null;
-}
+import { Directory } from '../../linux/directory.ts';
+import { readRecord, type SnapshotRecord } from '../../snapshot/store/record.ts';
+import { isProven } from '../../snapshot/take/by-record.ts';
+import type { InstalledNow } from './compare.ts';
 
 /** A snapshot's record; undefined where it has none, or may not be entered. */
 export function recordOf(snapshot: string): SnapshotRecord | undefined {
@@ -62,72 +43,4 @@ export async function compare(snapshot: string, record: SnapshotRecord, bootId: 
   }
   const { compareInstalled } = await import('./compare.ts');
   return { installed: await compareInstalled(record, bootId), intact: false };
-}
-
-/** A snapshot's files as they are for its node. */
-export interface PlacedNow {
-  /** paths of those that are no longer what was placed: overwritten in place, through a hard link or not, or missing */
-  readonly overwritten: readonly string[];
-  /** how many are pinned, and of how many of these the descriptor is closed, or may not be looked at; null: none is */
-  readonly pinned: { readonly files: number; readonly gone: number; readonly unknown: number } | null;
-}
-
-/**
- * Looks at the files that were placed, and hashes those that were changed since.
- * @param pid of the node, as we see it: whatever number its own PID namespace gives it in the links
- */
-export async function placedNow(snapshot: string, record: SnapshotRecord, pid: number): Promise<PlacedNow> {
-  const doubts: Doubt[] = [];
-  const pinned = { files: 0, gone: 0, unknown: 0 };
-  for (const file of record.files) {
-    const path = `${snapshot}/${file.path}`;
-    const pin = file.placement === 'pin' ? pinAt(path) : undefined;
-    if (pin === undefined) {
-      const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-      if (stat === undefined || identityOf(stat) !== file.placedIs) doubts.push({ file, stat });
-      continue;
-    }
-    pinned.files++;
-    const look = reach({ pid, fd: pin.fd }, file.placedIs);
-    if ('closed' in look) pinned.unknown++;
-    else if ('found' in look) pinned.gone++;
-    else if (identityOf(look.stat) !== file.placedIs) {
-      doubts.push({ file, stat: look.stat, openAt: targetOf({ pid, fd: pin.fd }) });
-    }
-  }
-  return { overwritten: await changedOf(snapshot, doubts), pinned: pinned.files === 0 ? null : pinned };
-}
-
-interface Doubt {
-  readonly file: RecordedFile;
-  /** undefined: it is not there */
-  readonly stat: BigIntStats | undefined;
-  /** of a pinned file */
-  readonly openAt?: string;
-}
-
-/** Which of them do not have the content that was placed? */
-async function changedOf(snapshot: string, doubts: readonly Doubt[]): Promise<string[]> {
-  if (doubts.length === 0) return [];
-  const { hashFiles } = await import('../../snapshot/hash/hash.ts');
-  const present = doubts.flatMap(({ file, stat, openAt }) =>
-    stat?.isFile() === true ? [{ file, openAt, size: Number(stat.size) }] : [],
-  );
-  const opened: number[] = [];
-  try {
-    const hashes = await hashFiles(
-      present.map(({ file, openAt, size }) => {
-        const path = `${snapshot}/${file.path}`;
-        if (openAt === undefined) return { path, size };
-        const fd = openSync(openAt, constants.O_RDONLY | constants.O_NONBLOCK);
-        opened.push(fd);
-        return { path, size, fd };
-      }),
-    );
-    const changed = present.filter(({ file }, index) => hashes[index]?.sha256 !== file.sha256);
-    const gone = doubts.filter(({ stat }) => stat?.isFile() !== true);
-    return [...changed, ...gone].map(({ file }) => file.path).sort();
-  } finally {
-    for (const fd of opened) closeSync(fd);
-  }
 }

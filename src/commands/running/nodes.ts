@@ -5,12 +5,13 @@
  * A script is recognised by the file that its interpreter was given, as that file is now; of an interpreter without a
  * script, the interpreter itself is what runs. Processes below a program of the operator's are his as well.
  */
+
 import type { LightningNode, Nodes } from '../../lightning/nodes/nodes.ts';
 import { operatorProgramsOf } from '../../lightning/nodes/operator-programs.ts';
 import { inodeKey } from '../../linux/proc/image.ts';
 import type { Process } from '../../linux/proc/processes.ts';
 import { directoriesWithManifest } from '../../snapshot/store/enclosing.ts';
-import { type Verdict, worst } from '../../snapshot/verify/ledger.ts';
+import { type Verdict, worst } from '../../verdict.ts';
 import { judge, type KnownManifest, type Origin, type RunningProcess } from './judge-process.ts';
 import { type Image, readImages } from './process-images.ts';
 

@@ -3,17 +3,18 @@
  * proven to come from it. What it is unpacked to lies in the store under a staging name, locked as live so that another
  * launch's wipe leaves it alone, and is gone before the snapshot is published; a crash leaves it to the next wipe.
  */
+
 import { closeSync } from 'node:fs';
 import { type ArchivePin, checkArchive } from '../../archive/checksum.ts';
 import { type Archive, openArchive } from '../../archive/open.ts';
 import { HoldfastError, quote } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
-import { sleep } from '../../linux/sleep.ts';
+import { nowNs, sleep } from '../../linux/time.ts';
+import { identityOf, isRacy, TICK_NS } from '../../snapshot/store/identity.ts';
 import { stagingName } from '../../snapshot/store/layout.ts';
-import { identityOf, isRacy, TICK_NS } from '../../snapshot/store/record.ts';
 import { removeTree } from '../../snapshot/store/remove-tree.ts';
 import type { Listing, TakeRequest, Unsettled, Versions } from '../../snapshot/take/request.ts';
-import type { World } from '../context.ts';
+import type { Context } from '../context.ts';
 
 /** What takes the place of an installation's in a request. */
 type RequestParts = Pick<TakeRequest, 'archiveIs' | 'settleMs' | 'inspect' | 'letGo' | 'askVersions'>;
@@ -25,14 +26,14 @@ const EXPANSION = 6n;
  * Opens the archive, and checks that it is the one that was pinned.
  * @throws HoldfastError `UNREADABLE`, `ARCHIVE`, `DIFFERS`
  */
-export async function openSource(path: string, pin: ArchivePin, world: World): Promise<ArchiveSource> {
+export async function openSource(path: string, pin: ArchivePin, context: Context): Promise<ArchiveSource> {
   const archive = openArchive(path);
   try {
     // with a tick of the clock between, a write that comes after our reading moves the ctime: see record.ts
     if (isRacy(archive.stat, nowNs())) await sleep(Number(TICK_NS / 1_000_000n) + 1);
     const is = isRacy(archive.stat, nowNs()) ? '' : identityOf(archive.stat);
     checkArchive(archive, pin);
-    return new ArchiveSource(archive, is, world);
+    return new ArchiveSource(archive, is, context);
   } catch (error) {
     closeSync(archive.fd);
     throw error;
@@ -43,13 +44,13 @@ export async function openSource(path: string, pin: ArchivePin, world: World): P
 export class ArchiveSource {
   readonly #archive: Archive;
   readonly #is: string;
-  readonly #world: World;
+  readonly #context: Context;
   #unpacked: { readonly store: Directory; readonly name: string; readonly directory: Directory } | undefined;
 
-  constructor(archive: Archive, is: string, world: World) {
+  constructor(archive: Archive, is: string, context: Context) {
     this.#archive = archive;
     this.#is = is;
-    this.#world = world;
+    this.#context = context;
   }
 
   /** absolute, links resolved */
@@ -91,13 +92,13 @@ export class ArchiveSource {
 
   async #inspect(store: Directory): Promise<Listing> {
     this.letGo();
-    const name = stagingName(this.#world.pid);
+    const name = stagingName(this.#context.pid);
     store.make(name);
     const directory = store.enter(name);
     this.#unpacked = { store, name, directory };
     directory.tryLock('shared'); // nobody else has it: its name is new, and the store is ours
     const { unpackInstallation } = await import('./unpacked.ts');
-    return unpackInstallation(this.#archive, directory, this.#world);
+    return unpackInstallation(this.#archive, directory, this.#context);
   }
 
   /** As for an installation, but that waiting for an upgrade to finish is no advice. */
@@ -113,8 +114,4 @@ export class ArchiveSource {
     });
     return { unsettled };
   }
-}
-
-function nowNs(): bigint {
-  return BigInt(Date.now()) * 1_000_000n;
 }

@@ -1,9 +1,10 @@
 /** A look at the installation before anything is made of it. Only reads. */
+
 import { HoldfastError } from '../../errors.ts';
 import { listContents } from '../../lightning/installation/contents.ts';
 import { findInstallation } from '../../lightning/installation/installation.ts';
+import { nowNs } from '../../linux/time.ts';
 import type { Listing, Unsettled } from '../../snapshot/take/request.ts';
-import { nowNs } from '../../snapshot/take/stage.ts';
 import { lookForUpgrade } from './gate.ts';
 
 /** Lists the files of an installation, unless it shows traces of an upgrade. @throws HoldfastError, see listContents */

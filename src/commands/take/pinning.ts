@@ -1,5 +1,5 @@
 /**
- * May this launch pin (snapshot/pin.ts)? What pinning cannot serve is refused here, before anything is made. Only looks,
+ * May this launch pin (snapshot/take/pin.ts)? What pinning cannot serve is refused here, before anything is made. Only looks,
  * but for one child that is started and ends.
  */
 import { readFileSync, readlinkSync } from 'node:fs';

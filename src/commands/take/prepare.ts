@@ -8,9 +8,9 @@ import type { ArchivePin } from '../../archive/checksum.ts';
 import { HoldfastError, quote, systemError } from '../../errors.ts';
 import { type LightningOptions, readLightningOptions } from '../../lightning/config/options.ts';
 import { locateLightningd } from '../../lightning/installation/locate.ts';
-import { monotonicMs } from '../../linux/clock.ts';
 import type { Directory } from '../../linux/directory.ts';
 import { readBootId } from '../../linux/proc/boot-id.ts';
+import { monotonicMs } from '../../linux/time.ts';
 import type { FallbackOrigin } from '../../snapshot/fallback/candidates.ts';
 import { STORE_NAME } from '../../snapshot/store/layout.ts';
 import type { Method } from '../../snapshot/store/placement.ts';
@@ -18,7 +18,7 @@ import { makeStore, openStore } from '../../snapshot/store/store.ts';
 import type { Pinning } from '../../snapshot/take/pin.ts';
 import type { Taken, TakeRequest } from '../../snapshot/take/request.ts';
 import { pointTo, takeSnapshot } from '../../snapshot/take/take.ts';
-import type { World } from '../context.ts';
+import type { Context } from '../context.ts';
 
 /** What the operator asked for. */
 export interface PrepareOptions {
@@ -62,13 +62,18 @@ export interface Prepared {
 }
 
 /** Finds lightningd, and reads its command line and configuration. @throws HoldfastError */
-export function findTarget(options: PrepareOptions, world: World): Target {
-  const skip = (path: string): boolean => path === world.self;
+export function findTarget(options: PrepareOptions, context: Context): Target {
+  const skip = (path: string): boolean => path === context.self;
   const locate = () =>
-    locateLightningd(options.lightningd ?? 'lightningd', { PATH: world.environment.PATH }, world.cwd, skip);
+    locateLightningd(
+      options.lightningd ?? 'lightningd',
+      { PATH: context.environment.PATH },
+      context.cwd,
+      skip,
+    );
   return {
     lightningd: options.from ?? locate(),
-    options: readLightningOptions(options.args, { cwd: world.cwd, home: world.environment.HOME }),
+    options: readLightningOptions(options.args, { cwd: context.cwd, home: context.environment.HOME }),
   };
 }
 
@@ -80,22 +85,22 @@ export function findTarget(options: PrepareOptions, world: World): Target {
 export async function prepare(
   target: Target,
   options: PrepareOptions,
-  world: World,
+  context: Context,
   pinning?: Pinning,
 ): Promise<Prepared> {
   const source =
     options.from === undefined
       ? undefined
-      : await (await import('./archive-source.ts')).openSource(options.from, options.pin, world);
+      : await (await import('./archive-source.ts')).openSource(options.from, options.pin, context);
   const lightningd = source?.path ?? realPathOf(target.lightningd);
   const { lightningDir } = target.options;
-  warnOfOutsiders(target.options, world);
+  warnOfOutsiders(target.options, context);
   const place = options.snapshotDir ?? `${lightningDir}/${STORE_NAME}`;
   if (!existsSync(place) && source === undefined)
     (await import('../../lightning/installation/installation.ts')).findInstallation(lightningd); // nothing is made for what is none
   const steps = new StepClock();
   const request = {
-    ...requestOf(lightningd, options, world, steps),
+    ...requestOf(lightningd, options, context, steps),
     ...source?.requestParts(options.gate),
     pinning,
   };
@@ -103,14 +108,14 @@ export async function prepare(
     try {
       const taken = await takeSnapshot({ ...request, store: from });
       if (!taken.reused && source === undefined) {
-        for (const line of (await import('./lost-by-copy.ts')).lostByCopy(taken.record)) world.warn(line);
+        for (const line of (await import('./lost-by-copy.ts')).lostByCopy(taken.record)) context.warn(line);
       }
       return taken;
     } finally {
       source?.letGo();
     }
   };
-  const store = makeStore(place, world);
+  const store = makeStore(place, context);
   try {
     return {
       taken: await take(store),
@@ -124,13 +129,13 @@ export async function prepare(
     const { chooseFallback } = await import('../../snapshot/fallback/choose.ts');
     const choice = chooseFallback(
       place,
-      { ...world, lightningDir },
+      { ...context, lightningDir },
       source?.neededBytes() ?? (await import('./installation-source.ts')).neededBytes(lightningd),
     );
-    world.warn(
+    context.warn(
       `${error.message}: using ${quote(choice.path)} (${choice.origin}); holdfast noexec-check says more`,
     );
-    const fallback = openStore(choice.path, world);
+    const fallback = openStore(choice.path, context);
     const taken = await take(fallback);
     await pointTo(store, `${choice.path}/${taken.id}`, request);
     fallback.close();
@@ -165,36 +170,36 @@ function isNoexec(error: unknown): error is HoldfastError {
 function requestOf(
   lightningd: string,
   options: PrepareOptions,
-  world: World,
+  context: Context,
   steps: StepClock,
 ): Omit<TakeRequest, 'store'> {
   return {
-    owner: BigInt(world.uid),
+    owner: BigInt(context.uid),
     lightningd,
     bootId: readBootId(),
     method: options.method,
     gate: options.gate,
     settleMs: options.settleMs,
     expectRoot: options.expectRoot,
-    pid: world.pid,
+    pid: context.pid,
     // loaded when there is need: an unchanged launch has none
     inspect: async () => (await import('./installation-source.ts')).inspect(lightningd),
     askVersions: async (directory, listing) =>
       (await import('./gate.ts')).askGate(directory, listing, options.gate),
-    onLockWait: () => world.notice('another holdfast works in the store: waiting for it'),
+    onLockWait: () => context.notice('another holdfast works in the store: waiting for it'),
     onSettling: reason =>
-      world.notice(`${reason.message}; waiting up to ${options.settleMs / 1000} s for it to settle`),
+      context.notice(`${reason.message}; waiting up to ${options.settleMs / 1000} s for it to settle`),
     onStep: step => {
       steps.begin(step);
-      world.detail(step);
+      context.detail(step);
     },
   };
 }
 
-function warnOfOutsiders({ plugins, pluginDirs, subdaemons }: LightningOptions, world: World): void {
+function warnOfOutsiders({ plugins, pluginDirs, subdaemons }: LightningOptions, context: Context): void {
   const outsiders = [...plugins, ...pluginDirs, ...subdaemons.map(({ path }) => path)];
   if (outsiders.length === 0) return;
-  world.warn(
+  context.warn(
     `configured plugins and subdaemons run from where they are, not from the snapshot: ${outsiders.map(quote).join(', ')}`,
   );
 }

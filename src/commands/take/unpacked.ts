@@ -10,7 +10,7 @@ import { Directory } from '../../linux/directory.ts';
 import { removeTree } from '../../snapshot/store/remove-tree.ts';
 import type { Listing } from '../../snapshot/take/request.ts';
 import { withCleanup } from '../cleanup.ts';
-import type { World } from '../context.ts';
+import type { Context } from '../context.ts';
 
 /** Directories that hold lightningd: where it is installed, and where it is built. */
 const HOMES: ReadonlySet<string> = new Set(['bin', 'lightningd']);
@@ -19,8 +19,12 @@ const HOMES: ReadonlySet<string> = new Set(['bin', 'lightningd']);
  * Unpacks the archive and lists the installation in it.
  * @throws HoldfastError `ARCHIVE`, `NOT_AN_INSTALLATION`, `UNSUPPORTED`, `SYSTEM`
  */
-export async function unpackInstallation(archive: Archive, into: Directory, world: World): Promise<Listing> {
-  const paths = await unpack(archive, into, world.environment);
+export async function unpackInstallation(
+  archive: Archive,
+  into: Directory,
+  context: Context,
+): Promise<Listing> {
+  const paths = await unpack(archive, into, context.environment);
   const top = realpathSync(into.path);
   try {
     const installation = findInstallation(join(top, lightningdIn(paths, archive)));
@@ -46,18 +50,18 @@ export async function unpackInstallation(archive: Archive, into: Directory, worl
  */
 export async function withUnpacked<T>(
   path: string,
-  world: World,
+  context: Context,
   use: (listing: Listing) => Promise<T>,
 ): Promise<T> {
   const archive = openArchive(path);
-  const parent = Directory.open(realpathSync(world.environment.TMPDIR ?? '/tmp'));
+  const parent = Directory.open(realpathSync(context.environment.TMPDIR ?? '/tmp'));
   const made = makeTemporary(parent);
   const directory = parent.enter(basename(made));
   try {
     return await withCleanup(
-      world.pid,
+      context.pid,
       () => removeTree(parent, basename(made)),
-      async () => use(await unpackInstallation(archive, directory, world)),
+      async () => use(await unpackInstallation(archive, directory, context)),
     );
   } finally {
     directory.close();

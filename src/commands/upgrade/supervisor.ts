@@ -14,6 +14,7 @@
  * SIGTERM, SIGINT and SIGQUIT end whatever child there is, and then us. Other signals that can be sent to lightningd are
  * passed on to it.
  */
+
 import { closeSync, readlinkSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { HoldfastError, systemError } from '../../errors.ts';
@@ -24,9 +25,9 @@ import { notifyStatus } from '../../linux/notify-socket.ts';
 import { splitStrings } from '../../linux/proc/read-proc.ts';
 import { ignoreSignal, signalNumber } from '../../linux/process-state.ts';
 import { type Ended, makePipe, sendSignal, spawn, waitFor } from '../../linux/spawn.ts';
+import { directoryIdentity } from '../../snapshot/store/identity.ts';
 import type { SnapshotRecord } from '../../snapshot/store/record.ts';
-import { directoryIdentity } from '../../snapshot/take/prove.ts';
-import type { World } from '../context.ts';
+import type { Context } from '../context.ts';
 import { recordOf } from '../installed/installed-now.ts';
 import type { SnapshotResult } from '../snapshot.ts';
 import { UpgradeWatch } from './watch.ts';
@@ -71,10 +72,10 @@ export function runUntilItEnds(
   options: OnUpgradeOptions,
   named: string,
   lightning: LightningOptions,
-  world: World,
+  context: Context,
   inherited: Inherited,
 ): Promise<RunEnd> {
-  return new Supervisor(options, named, lightning, world, inherited).run();
+  return new Supervisor(options, named, lightning, context, inherited).run();
 }
 
 /** @throws HoldfastError `USAGE` for what cannot be restarted: a daemon leaves its parent */
@@ -98,7 +99,7 @@ class Supervisor {
   readonly #options: OnUpgradeOptions;
   readonly #named: string;
   readonly #lightning: LightningOptions;
-  readonly #world: World;
+  readonly #context: Context;
   readonly #inherited: Inherited;
   readonly #watch: UpgradeWatch;
   /** those that have not ended: PIDs, or negative ones for process groups */
@@ -111,16 +112,16 @@ class Supervisor {
     options: OnUpgradeOptions,
     named: string,
     lightning: LightningOptions,
-    world: World,
+    context: Context,
     inherited: Inherited,
   ) {
     this.#options = options;
     this.#named = named;
     this.#lightning = lightning;
-    this.#world = world;
+    this.#context = context;
     this.#inherited = inherited;
     this.#watch = new UpgradeWatch(error =>
-      world.warn(`${error.message}: not every upgrade will be noticed`),
+      context.warn(`${error.message}: not every upgrade will be noticed`),
     );
   }
 
@@ -178,7 +179,7 @@ class Supervisor {
       const found = await Promise.race([ended, this.#takeSnapshot()]);
       if (found === 'ended' || this.#endingBy !== undefined) return undefined;
       let wait = Number.POSITIVE_INFINITY;
-      if (!(found instanceof HoldfastError)) this.#world.detail(`looked: ${due(found, record)}`);
+      if (!(found instanceof HoldfastError)) this.#context.detail(`looked: ${due(found, record)}`);
       if (found instanceof HoldfastError) {
         this.#say(`not restarting yet: ${found.message}`);
         wait = ASK_AGAIN_MS;
@@ -334,13 +335,13 @@ class Supervisor {
   #say(text: string): void {
     if (text === this.#said) return;
     this.#said = text;
-    this.#world.notice(text);
-    const socket = this.#world.environment.NOTIFY_SOCKET;
+    this.#context.notice(text);
+    const socket = this.#context.environment.NOTIFY_SOCKET;
     if (socket === undefined) return;
     try {
       notifyStatus(socket, text);
     } catch (error) {
-      this.#world.detail(systemError('notify', socket, error).message);
+      this.#context.detail(systemError('notify', socket, error).message);
     }
   }
 }

@@ -6,10 +6,10 @@
  * - `include FILE` reads FILE in its place, relative to the directory of the including file, and must exist.
  * Never reads what would be gone for lightningd afterwards (a pipe), and never more than a bound.
  */
+
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { errnoOf, HoldfastError, quote } from '../../errors.ts';
-import { fault } from '../fault.ts';
+import { errnoOf, fault, HoldfastError, quote } from '../../errors.ts';
 import { type ByteString, bytesOf, decodeForDisplay, joinPath } from './byte-string.ts';
 
 /** A line that is neither empty, nor a comment, nor an include. */

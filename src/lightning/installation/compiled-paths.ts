@@ -5,11 +5,11 @@
  * Reads in chunks, so that memory stays flat, and looks at the read-only segments first: of an image of 10 MB these
  * are the 1 or 2 MB that hold string constants. Never executes the file, and is not meant to be exhausted: the last helping is slow.
  */
+
 import { isUtf8 } from 'node:buffer';
 import { closeSync, openSync } from 'node:fs';
-import { quote } from '../../errors.ts';
+import { fault, quote } from '../../errors.ts';
 import { chunksOf, loadedRanges, type Range } from '../../linux/elf.ts';
-import { fault } from '../fault.ts';
 
 const PATH_MAX = 4096;
 const SLASH = 0x2f;

@@ -4,12 +4,12 @@
  * Reads directories and looks at files, nothing else: never opens a file, never decides whether an upgrade is under
  * way (temporary names of package managers are listed like any other file: the gate finds them there).
  */
+
 import { isUtf8 } from 'node:buffer';
 import { type BigIntStats, lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { errnoOf, HoldfastError, quote } from '../../errors.ts';
+import { errnoOf, errnoWords, HoldfastError, quote } from '../../errors.ts';
 import { byteString, decodeForDisplay } from '../config/byte-string.ts';
-import { errnoWords } from '../fault.ts';
 import type { Installation } from './installation.ts';
 
 /** Deeper than any installation; what goes deeper is a mistake or an attack. */

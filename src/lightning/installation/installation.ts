@@ -7,10 +7,10 @@
  *    path counts, so a prefix may have been moved.
  * Never executes anything. A guess is never taken: a directory counts when a subdaemon is in it.
  */
+
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { errnoOf, HoldfastError, quote } from '../../errors.ts';
-import { fault } from '../fault.ts';
+import { errnoOf, fault, HoldfastError, quote } from '../../errors.ts';
 import { compiledPaths } from './compiled-paths.ts';
 import { BUILTIN_PLUGINS, COMPANIONS, SUBDAEMONS } from './subdaemons.ts';
 

@@ -2,10 +2,10 @@
  * Which file the word LIGHTNINGD means: a path, or a name looked up in PATH as execvp(3) does.
  * Never resolves symbolic links in its answer, and never says that a file is a Core Lightning: installation.ts does.
  */
+
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
-import { errnoOf, HoldfastError, quote } from '../../errors.ts';
+import { errnoOf, errnoWords, fault, HoldfastError, quote } from '../../errors.ts';
 import { joinPath } from '../config/byte-string.ts';
-import { errnoWords, fault } from '../fault.ts';
 
 /** What glibc searches when PATH is unset: confstr(3) _CS_PATH, since glibc 2.24 without the current directory. */
 const DEFAULT_PATH = '/bin:/usr/bin';

@@ -9,10 +9,10 @@ import { type BigIntStats, closeSync } from 'node:fs';
 import { HoldfastError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
 import { tryLock } from '../../linux/flock.ts';
+import { fileMode } from '../../manifest/entry.ts';
 import { stagingName } from '../store/layout.ts';
 import { removeTree } from '../store/remove-tree.ts';
 import { placeFile } from '../take/place.ts';
-import { fileMode } from '../take/stage.ts';
 
 /** What came of one method: null where it could not be tried. */
 export interface MethodTrial {

@@ -2,12 +2,13 @@
  * Which snapshots of a store matter now: `current`, and every live one; where the store is a fallback, those of the
  * directory that `current` points into as well. Never writes, and never makes the lock that it takes.
  */
+
 import { closeSync, constants, openSync, realpathSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import { Directory } from '../../linux/directory.ts';
 import { tryLock } from '../../linux/flock.ts';
-import { sleep } from '../../linux/sleep.ts';
+import { sleep } from '../../linux/time.ts';
 import { readCurrent } from './current.ts';
 import { CURRENT_NAME, isSnapshotName, LOCK_NAME } from './layout.ts';
 import { Liveness } from './liveness.ts';

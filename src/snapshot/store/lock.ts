@@ -13,10 +13,9 @@
 
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { systemError } from '../../errors.ts';
-import { monotonicMs } from '../../linux/clock.ts';
 import type { Directory } from '../../linux/directory.ts';
 import { tryLock } from '../../linux/flock.ts';
-import { sleep } from '../../linux/sleep.ts';
+import { monotonicMs, sleep } from '../../linux/time.ts';
 import { LOCK_NAME } from './layout.ts';
 
 const OPEN = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;

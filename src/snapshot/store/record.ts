@@ -3,13 +3,9 @@
  * rule: boot id, and for each file the identity of source and placed file; all equal, nothing was changed. Whatever is
  * in doubt is hashed; a record that cannot be read proves nothing. It is no entry of the manifest and not believed
  * after a reboot or a power cut: the boot id differs then.
- *
- * Why an identity proves content: every write moves the ctime, which no call can set. Except within one tick of the
- * clock that stamps it: a write that follows our read in the same tick leaves the ctime as it was. So a file whose
- * ctime is not clearly older than the moment the reading began is recorded without an identity, and so stays in doubt
- * (git calls such an index entry racy).
+ * Why an identity proves content: identity.ts.
  */
-import { type BigIntStats, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { errnoOf, systemError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
 import { RECORD_NAME } from './layout.ts';
@@ -68,26 +64,6 @@ export interface SnapshotRecord {
   readonly files: readonly RecordedFile[];
   /** what the programs said when the gate passed; null where it was told not to ask */
   readonly answers: readonly RecordedAnswer[] | null;
-}
-
-/** Device, inode, size, mtime and ctime: equal means that the file was not changed since, see above. */
-export function identityOf(stat: BigIntStats): string {
-  return `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
-}
-
-/** The identity of a directory: whether names in it changed. Its ctime moves for less. */
-export function directoryIdentityOf(stat: BigIntStats): string {
-  return `${stat.dev}:${stat.ino}:${stat.mtimeNs}`;
-}
-
-/** The clock of the kernel's time stamps ticks every 1 to 10 ms (CONFIG_HZ); a file system may be coarser. */
-export const TICK_NS = 10_000_000n;
-const COARSE_NS = 2_000_000_000n;
-
-/** Was the file changed so short before `readFrom` (ns since the epoch) that a later write could bear the same ctime? */
-export function isRacy(stat: BigIntStats, readFrom: bigint): boolean {
-  const granularity = stat.ctimeNs % 1_000_000_000n === 0n ? COARSE_NS : TICK_NS;
-  return stat.ctimeNs + granularity >= readFrom;
 }
 
 /** Makes a record. */

@@ -2,13 +2,14 @@
  * Finds the snapshot that is what is installed now by reading what its record leaves in doubt. What is found is locked
  * as live and held open. Call it with the store's lock held.
  */
+
 import type { Directory } from '../../linux/directory.ts';
 import type { Manifest } from '../../manifest/manifest.ts';
+import { directoryIdentityOf, fileIdentity } from '../store/identity.ts';
 import { MANIFEST_NAME, SHA256SUMS_NAME, snapshotId } from '../store/layout.ts';
-import { directoryIdentityOf, makeRecord, readRecord, writeRecord } from '../store/record.ts';
+import { makeRecord, readRecord, writeRecord } from '../store/record.ts';
 import { listStore } from '../store/store.ts';
 import { directoriesMoved, proveByHash } from './compare-content.ts';
-import { fileIdentity } from './prove.ts';
 import type { Found, HeldLock, Listing, TakeRequest, Unsettled } from './request.ts';
 
 /** Step 5: what is in doubt is read. The record is written anew. */

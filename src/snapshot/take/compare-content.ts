@@ -2,24 +2,27 @@
  * Is a snapshot that is there what is installed now, where its record leaves a doubt? What is in doubt is hashed, here
  * and in the installation. Never writes.
  */
+
 import { readdirSync, readFileSync } from 'node:fs';
 import { errnoOf, HoldfastError, systemError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
+import { nowNs } from '../../linux/time.ts';
+import { fileMode } from '../../manifest/entry.ts';
 import { type Manifest, parseManifest } from '../../manifest/manifest.ts';
 import { formatSha256sums } from '../../manifest/sha256sums.ts';
 import { sha256 } from '../hash/digest.ts';
 import { hashFiles } from '../hash/hash.ts';
-import { MANIFEST_NAME, OUR_FILES, PYCACHE_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
 import {
+  directoryIdentity,
   directoryIdentityOf,
+  fileIdentity,
   identityOf,
   isRacy,
-  type RecordedDirectory,
-  type RecordedFile,
-  type SnapshotRecord,
-} from '../store/record.ts';
-import { directoryIdentity, fileIdentity, isPlacedBy, type Wanted } from './prove.ts';
-import { fileMode, type ListedDirectory, type ListedFile, nowNs } from './stage.ts';
+} from '../store/identity.ts';
+import { MANIFEST_NAME, OUR_FILES, PYCACHE_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
+import type { RecordedDirectory, RecordedFile, SnapshotRecord } from '../store/record.ts';
+import { isPlacedBy, type Wanted } from './by-record.ts';
+import type { ListedDirectory, ListedFile } from './stage.ts';
 
 /** What a snapshot's record may say anew after its doubts were hashed away. */
 export interface Proof {

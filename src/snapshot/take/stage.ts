@@ -7,15 +7,17 @@
  * the rest in the pass that hashes it, (4) let the clock of ctimes tick, (5) hash what was linked or pinned. Linking comes
  * before hashing because link(2) moves the ctime: with a tick between the two, a write after our reading shows.
  */
+
 import { type BigIntStats, closeSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
-import { sleep } from '../../linux/sleep.ts';
-import type { FileMode, ManifestFile } from '../../manifest/manifest.ts';
+import { nowNs, sleep } from '../../linux/time.ts';
+import { fileMode } from '../../manifest/entry.ts';
+import type { ManifestFile } from '../../manifest/manifest.ts';
 import { hashFiles } from '../hash/hash.ts';
+import { directoryIdentityOf, identityOf, isRacy, TICK_NS } from '../store/identity.ts';
 import type { Method, Placement } from '../store/placement.ts';
-import { directoryIdentityOf, identityOf, isRacy, TICK_NS } from '../store/record.ts';
 import { openPin, type Pins } from './pin.ts';
 import { finishFile, type Placed, type PlaceRequest, placeFile } from './place.ts';
 
@@ -54,11 +56,6 @@ const COPY_BATCH = 32;
 
 /** How many pinned files are open at once while they are hashed. */
 const PIN_BATCH = 256;
-
-/** The mode that a file has in the manifest: executable when any execute bit is set. */
-export function fileMode(stat: BigIntStats): FileMode {
-  return (stat.mode & 0o111n) !== 0n ? '100755' : '100644';
-}
 
 /**
  * Builds in `store` under the staging name `name`. Call it with the store's lock held. On an error the directory is
@@ -123,11 +120,6 @@ export async function lookAgain(
     settled.push({ ...file, sourceIs: now, racy: isRacy(stat, readFrom) });
   }
   return settled;
-}
-
-/** Nanoseconds since the epoch, as file systems stamp them. */
-export function nowNs(): bigint {
-  return BigInt(Date.now()) * 1_000_000n;
 }
 
 function makeDirectories(staging: Directory, files: readonly ListedFile[]): void {

@@ -19,9 +19,8 @@
 
 import { accessSync, constants } from 'node:fs';
 import { errnoOf, HoldfastError, systemError } from '../../errors.ts';
-import { monotonicMs } from '../../linux/clock.ts';
 import type { Directory } from '../../linux/directory.ts';
-import { sleep } from '../../linux/sleep.ts';
+import { monotonicMs, sleep } from '../../linux/time.ts';
 import { setCurrent } from '../store/current.ts';
 import { readRecord } from '../store/record.ts';
 import { listStore } from '../store/store.ts';

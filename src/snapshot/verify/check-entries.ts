@@ -2,11 +2,12 @@
  * The checks of one snapshot, each by itself: what it finds goes into the ledger, and none stops at its first
  * finding. They look at what was read before (subject.ts) and touch no file. Pure.
  */
+
 import { HoldfastError } from '../../errors.ts';
+import { fileMode } from '../../manifest/entry.ts';
 import type { FileMode } from '../../manifest/manifest.ts';
 import { formatSha256sums } from '../../manifest/sha256sums.ts';
 import { isSnapshotName, SHA256SUMS_NAME } from '../store/layout.ts';
-import { fileMode } from '../take/stage.ts';
 import { checkNothingExtra, checkOwners, checkPermissions, octal } from './check-surroundings.ts';
 import type { CheckName, Ledger } from './ledger.ts';
 import type { Subject } from './read-snapshot.ts';

@@ -1,4 +1,5 @@
 /** What verify finds, as plain data: each mismatch with what was expected and what is there. Pure. */
+import type { Verdict } from '../../verdict.ts';
 
 /** The checks of one snapshot, in the order in which they are made. */
 export const CHECKS = [
@@ -44,15 +45,6 @@ export interface Note {
  * where a part of it could not be determined and the rest was right.
  */
 export type CheckResult = 'ok' | 'finding' | 'unknown' | 'skipped';
-
-/** Three answers; a finding is certain, so it outweighs what is unknown. */
-export type Verdict = 'ok' | 'finding' | 'unknown';
-
-/** The verdict of several: the worst of them. */
-export function worst(verdicts: readonly Verdict[]): Verdict {
-  if (verdicts.includes('finding')) return 'finding';
-  return verdicts.includes('unknown') ? 'unknown' : 'ok';
-}
 
 /** Collects what the checks say, in their order. */
 export class Ledger {

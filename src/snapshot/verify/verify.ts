@@ -6,6 +6,7 @@
  * has any: `pinned`. 4. Hash the files that are there, regular, and of their size. 5. Judge: all other checks, over what
  * was read.
  */
+
 import { lstatSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
@@ -13,6 +14,7 @@ import { Directory } from '../../linux/directory.ts';
 import { tryLock } from '../../linux/flock.ts';
 import { readBootId } from '../../linux/proc/boot-id.ts';
 import type { Manifest } from '../../manifest/manifest.ts';
+import type { Verdict } from '../../verdict.ts';
 import { type HashTarget, hashEach, type OnProgress } from '../hash/hash-each.ts';
 import { isSnapshotName, LOCK_NAME, OUR_FILES } from '../store/layout.ts';
 import { readRecord, type SnapshotRecord } from '../store/record.ts';
@@ -26,7 +28,6 @@ import {
   Ledger,
   type Note,
   type Unknown,
-  type Verdict,
 } from './ledger.ts';
 import { type Expected, expectedFiles, readManifest, readSums } from './read-snapshot.ts';
 import { type Scan, scan } from './scan.ts';

@@ -11,7 +11,7 @@ import {
 import { tempDir } from '../../helpers/stand-in.ts';
 import { put } from '../installation/installed-tree.ts';
 
-const SAMPLES = join(import.meta.dirname, '../../fixtures/config');
+const SAMPLES = join(import.meta.dirname, '../../../fixtures/config');
 const NOWHERE = { cwd: '/nowhere/cwd', home: '/nowhere/home' };
 const words = (...args: string[]) => args.map(arg => Buffer.from(arg));
 const read = (args: string[], context: { cwd: string; home: string | undefined } = NOWHERE) =>

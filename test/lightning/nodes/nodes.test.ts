@@ -234,7 +234,7 @@ describe('a node is found by its PID file', () => {
     const directory = running.directory();
     const look = await bundle(
       directory,
-      `import { findNodes } from 'src/lightning/nodes.ts';
+      `import { findNodes } from 'src/lightning/nodes/nodes.ts';
        const { nodes, hidden, complete } = findNodes({ lightningDir: process.argv[2] });
        console.log(JSON.stringify({ nodes: nodes.length, hidden, complete }))`,
     );

@@ -128,7 +128,7 @@ describe('with a real holder', () => {
     const ask = await bundle(
       directory,
       `import { recordLockOn } from 'src/linux/record-lock.ts';
-       import { readLocks } from 'src/linux/proc-locks.ts';
+       import { readLocks } from 'src/linux/proc/locks.ts';
        console.log(JSON.stringify({ answer: recordLockOn(process.argv[2]), seen: readLocks().filter(lock => lock.type === 'POSIX').length }))`,
     );
     expect(jsonFrom('unshare', '--pid', '--fork', '--mount-proc', process.execPath, ask, file)).toEqual({

@@ -12,7 +12,7 @@ import {
 import { lastingDir, noMounts, programOf, underMounts } from '../../helpers/mounts.ts';
 
 function sample(name: string): Mount[] {
-  return readMounts(join(import.meta.dirname, '../../fixtures/mountinfo', name));
+  return readMounts(join(import.meta.dirname, '../../../fixtures/mountinfo', name));
 }
 
 describe('samples', () => {
@@ -149,7 +149,7 @@ test('the kernel, by mount id and by path, agrees on mounts whose points have sp
   if (reason !== undefined) ctx.skip(reason);
   const program = await programOf(`
     import { openSync, realpathSync } from 'node:fs';
-    import { mountOf, mountOfOpen, readMounts } from 'src/linux/mountinfo.ts';
+    import { mountOf, mountOfOpen, readMounts } from 'src/linux/proc/mountinfo.ts';
     const points = process.argv.slice(2).map(path => {
       const byId = mountOfOpen(openSync(path, 'r'), '/nonexistent');
       const byPath = mountOf(realpathSync(path), readMounts());

@@ -243,7 +243,7 @@ describe('across namespaces', () => {
     if (!works('unshare', '--pid', '--fork', '--mount-proc', 'true')) ctx.skip('unshare is not allowed here');
     const list = await bundle(
       running.directory(),
-      `import { listProcesses } from 'src/linux/processes.ts';
+      `import { listProcesses } from 'src/linux/proc/processes.ts';
        const { complete, limits, processes } = listProcesses();
        console.log(JSON.stringify({ complete, kinds: limits.map(limit => limit.kind), pids: processes.map(p => p.pid) }))`,
     );

@@ -5,7 +5,7 @@ import { lastingDir, noMounts, programOf, underMounts } from '../../helpers/moun
 /** Chooses twice, the second time with a snapshot there, and tells what is in $D afterwards. */
 const CHOOSE = `
   import { mkdirSync, readdirSync } from 'node:fs';
-  import { chooseFallback } from 'src/snapshot/choose-fallback.ts';
+  import { chooseFallback } from 'src/snapshot/fallback/choose.ts';
   const [top, needed] = process.argv.slice(2);
   const environment = {
     RUNTIME_DIRECTORY: top + '/run', CACHE_DIRECTORY: top + '/cache', XDG_CACHE_HOME: top + '/xdg',

@@ -15,9 +15,9 @@ import { tempDir } from '../../helpers/stand-in.ts';
 const PROBE = `
   import { readdirSync } from 'node:fs';
   import { Directory } from 'src/linux/directory.ts';
-  import { isNoexec, mountOfOpen } from 'src/linux/mountinfo.ts';
-  import { whyUnfit } from 'src/snapshot/executable.ts';
-  import { probeExec } from 'src/snapshot/probe-exec.ts';
+  import { isNoexec, mountOfOpen } from 'src/linux/proc/mountinfo.ts';
+  import { whyUnfit } from 'src/snapshot/store/executable.ts';
+  import { probeExec } from 'src/snapshot/fallback/probe-exec.ts';
   const answers = process.argv.slice(2).map(path => {
     const directory = Directory.open(path);
     const { verdict, errno } = probeExec(directory, isNoexec(mountOfOpen(directory.fd, path)));
@@ -142,7 +142,7 @@ test('what a security module refuses is not called noexec', async ctx => {
   const dir = tempDir();
   const { stdout } = spawnSync(process.execPath, [program, dir], {
     encoding: 'utf8',
-    env: { ...process.env, NODE_PATH: join(import.meta.dirname, '../../node_modules') },
+    env: { ...process.env, NODE_PATH: join(import.meta.dirname, '../../../node_modules') },
   });
   const answers = JSON.parse(stdout);
   if (answers.length === 0) ctx.skip('this kernel has no Landlock');
@@ -164,7 +164,7 @@ test('memory that may not be writable and executable at once is no hindrance', a
     ['--jitless', ...(flags ? ['--no-expose-wasm'] : []), program, dir],
     {
       encoding: 'utf8',
-      env: { ...process.env, NODE_PATH: join(import.meta.dirname, '../../node_modules') },
+      env: { ...process.env, NODE_PATH: join(import.meta.dirname, '../../../node_modules') },
     },
   );
   if (stdout === '[]\n') ctx.skip('this kernel has no PR_SET_MDWE');
