@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { errnoOf, HoldfastError, quote } from '../errors.ts';
 import type { LightningOptions } from '../lightning/config/options.ts';
 import { findInPath, interpretersOf } from '../lightning/installation/interpreters.ts';
-import { ExecutionRules, landlockVersion } from '../linux/landlock.ts';
+import { allowsMoves, ExecutionRules, landlockVersion } from '../linux/landlock.ts';
 import type { Taken } from '../snapshot/take/request.ts';
 import { type Allowed, writeList } from './confinement-list.ts';
 import type { Context } from './context.ts';
@@ -47,10 +47,13 @@ export function confinerFor(
     if (statOf(path) !== undefined) continue;
     throw new HoldfastError('USAGE', `--allow-exec=${path}: there is no such file or directory`, { path });
   }
-  const refusal = whyNoLandlock();
-  if (refusal === undefined) {
-    return (taken, snapshot) => confine(taken, snapshot, outsiders(options, lightning, context), context);
+  const version = versionOrWhyNot();
+  if (typeof version === 'number') {
+    if (!allowsMoves(version)) context.warn(NO_MOVES);
+    return (taken, snapshot) =>
+      confine(new ExecutionRules(version), taken, snapshot, outsiders(options, lightning, context), context);
   }
+  const refusal = version;
   if (options.mode === 'best-effort') {
     context.warn(`${refusal}: lightningd is not confined`);
     return undefined;
@@ -63,10 +66,13 @@ export function confinerFor(
   });
 }
 
-function whyNoLandlock(): string | undefined {
+const NO_MOVES =
+  'the Landlock of this kernel denies every rename and link between directories with it (EXDEV): recover fails, and ' +
+  'so does any plugin that moves files; Linux 5.19 and newer denies none';
+
+function versionOrWhyNot(): number | string {
   try {
-    landlockVersion();
-    return undefined;
+    return landlockVersion();
   } catch (error) {
     const errno = errnoOf(error);
     return errno === 'EOPNOTSUPP'
@@ -77,6 +83,7 @@ function whyNoLandlock(): string | undefined {
 
 /** The snapshot as a whole, what is allowed beside it, and the interpreters of all these. */
 function confine(
+  rules: ExecutionRules,
   { directory, record, pins = [] }: Parameters<Confiner>[0],
   snapshot: string,
   beside: readonly Allowed[],
@@ -94,7 +101,6 @@ function confine(
     )
     .filter(({ path }) => statOf(path) !== undefined); // else: its script does not start anyway
   const others = new Map([...beside, ...interpreters].reverse().map(one => [one.path, one])); // the first reason counts
-  const rules = new ExecutionRules();
   rules.allow(directory.fd);
   for (const { fd } of pins) rules.allow(fd);
   for (const path of others.keys()) rules.allow(path);

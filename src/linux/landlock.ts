@@ -2,6 +2,10 @@
  * Landlock, the execute right alone (landlock(7)): which files this process and all that descend from it may execute, for
  * the rest of their lives. Reading, writing and the network stay as they are.
  *
+ * Whatever a ruleset handles, it denies every rename(2) and link(2) between two directories, with EXDEV, unless it handles
+ * the right to refer too and allows it: hence the rule on `/`. What stays denied even so is to bring a file to where it
+ * could then be executed. The first version of the interface knows no such right, and denies them all.
+ *
  * What the right means (security/landlock/fs.c, hook_file_open): a file may be opened for execution, by execve(2) as the
  * program, as its `#!` interpreter or as its ELF interpreter, where a rule names it or a directory above it. A shared
  * library needs no such right, and neither has a program that an allowed interpreter loads by itself.
@@ -20,6 +24,9 @@ const LANDLOCK_CREATE_RULESET_VERSION = 1;
 /** Audit what is denied after the next execve(2), too: since version 7 of the interface, Linux 6.15 */
 const LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON = 2;
 const LANDLOCK_ACCESS_FS_EXECUTE = 1n;
+/** Link or rename into another directory: since version 2, Linux 5.19 */
+const LANDLOCK_ACCESS_FS_REFER = 1n << 13n;
+const REFER_VERSION = 2;
 const LANDLOCK_RULE_PATH_BENEATH = 1;
 const PR_SET_NO_NEW_PRIVS = 38;
 
@@ -40,15 +47,28 @@ export function landlockVersion(): number {
   );
 }
 
+/** Can rules of this version let files be renamed and linked between directories? */
+export function allowsMoves(version: number): boolean {
+  return version >= REFER_VERSION;
+}
+
 /** Rules about what may be executed: made now, in force from `enforce` on. */
 export class ExecutionRules {
+  readonly #version: number;
   readonly #ruleset: number;
 
-  /** Nothing may be executed. @throws SyscallError */
-  constructor() {
+  /**
+   * Nothing may be executed.
+   * @param version what landlockVersion says
+   * @throws SyscallError
+   */
+  constructor(version: number) {
+    this.#version = version;
+    const moves = allowsMoves(version) ? LANDLOCK_ACCESS_FS_REFER : 0n;
     const attr = Buffer.alloc(8);
-    attr.writeBigUInt64LE(LANDLOCK_ACCESS_FS_EXECUTE);
+    attr.writeBigUInt64LE(LANDLOCK_ACCESS_FS_EXECUTE | moves);
     this.#ruleset = systemCall('landlock_create_ruleset', CREATE_RULESET, CREATE, attr, attr.length, 0);
+    if (moves !== 0n) this.#add('the renaming of files below', '/', moves);
   }
 
   /**
@@ -57,13 +77,16 @@ export class ExecutionRules {
    * @throws HoldfastError `SYSTEM`; ENOENT, EACCES where it is not there, or not to be reached
    */
   allow(path: string | number): void {
-    const shown = typeof path === 'number' ? `/proc/self/fd/${path}` : path;
+    this.#add('the execution of', path, LANDLOCK_ACCESS_FS_EXECUTE);
+  }
+
+  #add(what: string, path: string | number, access: bigint): void {
     let fd: number | undefined;
     try {
       fd = typeof path === 'number' ? path : openSync(path, O_PATH);
       // struct landlock_path_beneath_attr, packed
       const attr = Buffer.alloc(12);
-      attr.writeBigUInt64LE(LANDLOCK_ACCESS_FS_EXECUTE);
+      attr.writeBigUInt64LE(access);
       attr.writeInt32LE(fd, 8);
       const parameters = 'int ruleset, int type, const void *attr, unsigned int flags';
       systemCall(
@@ -76,7 +99,7 @@ export class ExecutionRules {
         0,
       );
     } catch (error) {
-      throw systemError('allow the execution of', shown, error);
+      throw systemError(`allow ${what}`, typeof path === 'number' ? `/proc/self/fd/${path}` : path, error);
     } finally {
       if (fd !== undefined && fd !== path) closeSync(fd);
     }
@@ -88,7 +111,7 @@ export class ExecutionRules {
    * @throws SyscallError E2BIG where sixteen others are in force already
    */
   enforce(): void {
-    const flags = landlockVersion() >= 7 ? LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON : 0;
+    const flags = this.#version >= 7 ? LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON : 0;
     const parameters = 'int ruleset, unsigned int flags';
     const restrict = () =>
       systemCall('landlock_restrict_self', RESTRICT_SELF, parameters, this.#ruleset, flags);
