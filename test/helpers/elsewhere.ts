@@ -24,7 +24,7 @@ export async function bundle(directory: string, source: string): Promise<string>
     logLevel: 'silent',
   });
   try {
-    await build.write({ file, format: 'cjs' });
+    await build.write({ file, format: 'cjs', codeSplitting: false });
   } finally {
     await build.close();
   }

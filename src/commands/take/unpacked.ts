@@ -57,11 +57,13 @@ export async function withUnpacked<T>(
   const parent = Directory.open(realpathSync(context.environment.TMPDIR ?? '/tmp'));
   const made = makeTemporary(parent);
   const directory = parent.enter(basename(made));
+  const remove = (): void => {
+    const left = removeTree(parent, basename(made));
+    if (left !== undefined) context.warn(`${quote(made)} is left behind: ${left.message}`);
+  };
   try {
-    return await withCleanup(
-      context.pid,
-      () => removeTree(parent, basename(made)),
-      async () => use(await unpackInstallation(archive, directory, context)),
+    return await withCleanup(context.pid, remove, async () =>
+      use(await unpackInstallation(archive, directory, context)),
     );
   } finally {
     directory.close();

@@ -40,11 +40,16 @@ export interface SampleFile {
  */
 export function tryPlacement(directory: Directory, sample: SampleFile, owner: bigint): PlacementTrial {
   const name = stagingName(process.pid);
-  let made = false;
+  const trial = tryIn(name, directory, sample, owner);
+  const left = removeTree(directory, name);
+  if (left !== undefined) throw left;
+  return trial;
+}
+
+function tryIn(name: string, directory: Directory, sample: SampleFile, owner: bigint): PlacementTrial {
   let staging: Directory | undefined;
   try {
     directory.make(name);
-    made = true;
     staging = directory.enter(name);
     tryLock(staging.fd, 'shared');
     return {
@@ -56,7 +61,6 @@ export function tryPlacement(directory: Directory, sample: SampleFile, owner: bi
     return { hardlink: untried, reflink: untried };
   } finally {
     staging?.close();
-    if (made) removeTree(directory, name);
   }
 }
 

@@ -73,18 +73,11 @@ async function liveSnapshots(path: string): Promise<string[]> {
     lock = await lockToRead(store);
     if (lock === undefined) return paths(names);
     const liveness = new Liveness();
-    return paths(names.filter(name => isLiveOrUnknown(liveness, store, name)));
+    // one that cannot be told of (EACCES, ENOLCK) is looked at, and what cannot be read is said then
+    return paths(names.filter(name => liveness.isLive(store, name) !== false));
   } finally {
     if (lock !== undefined) closeSync(lock);
     store.close();
-  }
-}
-
-function isLiveOrUnknown(liveness: Liveness, store: Directory, name: string): boolean {
-  try {
-    return liveness.isLive(store, name);
-  } catch {
-    return true; // EACCES, ENOLCK: it is looked at, and what cannot be read is said then
   }
 }
 

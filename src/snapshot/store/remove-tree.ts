@@ -1,54 +1,34 @@
 /**
  * Removes one entry of the store with all that is in it.
- * Never follows a symbolic link, never leaves what it was told to remove: each level is entered with O_NOFOLLOW and
- * worked on by names (bytes, as the disk has them) below the open descriptor. A crash leaves a part of the tree under
- * the same name, for the next wipe.
+ * Never follows a symbolic link, never leaves what it was told to remove, never enters what is mounted in it
+ * (linux/walk.ts). A crash, and whatever cannot be removed, leave a part of the tree under the same name, for the next
+ * wipe.
  */
-import {
-  closeSync,
-  constants,
-  lstatSync,
-  openSync,
-  type PathLike,
-  readdirSync,
-  rmdirSync,
-  unlinkSync,
-} from 'node:fs';
-import { errnoOf, systemError } from '../../errors.ts';
+import { rmdirSync, unlinkSync } from 'node:fs';
+import { errnoOf, type HoldfastError, systemError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
+import { walk } from '../../linux/walk.ts';
 
-const ENTER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
-
-/** Removes `name` in `parent`; one that is already gone is no error. @throws HoldfastError `SYSTEM` */
-export function removeTree(parent: Directory, name: string): void {
-  remove(parent.fd, Buffer.from(name), parent.path);
-}
-
-function remove(parentFd: number, name: Buffer, shownParent: string): void {
-  const path = Buffer.concat([Buffer.from(`/proc/self/fd/${parentFd}/`), name]);
-  const shown = `${shownParent}/${name.toString()}`;
-  const attempt = <T>(what: string, call: (path: PathLike) => T): T | undefined => {
+/**
+ * Removes `name` in `parent`, as far as that is possible. One that is already gone is no failure.
+ * @returns why it is still there: the first failure, of which others may be the consequence; undefined where it is gone
+ */
+export function removeTree(parent: Directory, name: string): HoldfastError | undefined {
+  let first: HoldfastError | undefined;
+  const attempt = (what: string, show: () => string, call: () => void): void => {
     try {
-      return call(path);
+      call();
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return undefined; // gone already, which is what we want
-      throw systemError(what, shown, error);
+      if (errnoOf(error) === 'ENOENT') return; // gone already, which is what we want
+      throw systemError(what, show(), error);
     }
   };
-
-  const isDirectory = attempt('look at', p => lstatSync(p).isDirectory());
-  if (isDirectory === undefined) return;
-  if (!isDirectory) {
-    attempt('remove', p => unlinkSync(p));
-    return;
-  }
-  const fd = attempt('enter', p => openSync(p, ENTER));
-  if (fd === undefined) return;
-  try {
-    const names = attempt('list', () => readdirSync(`/proc/self/fd/${fd}`, { encoding: 'buffer' })) ?? [];
-    for (const child of names) remove(fd, child, shown);
-  } finally {
-    closeSync(fd);
-  }
-  attempt('remove the directory', p => rmdirSync(p));
+  walk(parent, name, {
+    file: (path, show) => attempt('remove', show, () => unlinkSync(path)),
+    directory: (path, show) => attempt('remove the directory', show, () => rmdirSync(path)),
+    failed: error => {
+      first ??= error;
+    },
+  });
+  return first;
 }

@@ -1,16 +1,45 @@
 /**
  * Wipes the store: what crashes left, and snapshots that nothing runs from. Call it with the store's lock held.
- * Never touches a live snapshot, never anything outside the store.
+ * Never touches a live snapshot, never anything outside the store, and is never the reason that a node does not start:
+ * what cannot be wiped is said, and left for the next launch.
  */
+import { type HoldfastError, quote } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
 
-/** Removes those of these entries of the store that are not live. @returns their names */
-export async function wipe(store: Directory, names: readonly string[]): Promise<string[]> {
+/**
+ * Removes those of these entries of the store that are not live.
+ * @param warnings gets a line for each that is still there though nothing runs from it, or that cannot be told of
+ * @returns the names of those that are gone
+ */
+export async function wipe(
+  store: Directory,
+  names: readonly string[],
+  warnings: string[] = [],
+): Promise<string[]> {
   if (names.length === 0) return []; // as for most launches: nothing more is loaded
   const { Liveness } = await import('./liveness.ts');
   const { removeTree } = await import('./remove-tree.ts');
   const liveness = new Liveness();
-  const wiped = names.filter(name => !liveness.isLive(store, name));
-  for (const name of wiped) removeTree(store, name);
-  return wiped;
+  return names.filter(name => {
+    const live = liveness.isLive(store, name);
+    if (live === true) return false;
+    const failure = live === false ? removeTree(store, name) : live;
+    if (failure === undefined) return true;
+    warnings.push(`cannot wipe ${quote(store.show(name))}: ${failure.message}; ${remedy(failure)}`);
+    return false;
+  });
 }
+
+/** What the operator can do about it; the next launch tries again anyway. */
+function remedy({ errno, hints }: HoldfastError): string {
+  return (hints[0] ?? REMEDIES[errno ?? ''] ?? 'the next launch tries again') as string;
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  EPERM: "lsattr shows whether it is immutable (chattr -i), ls -l whether it is another user's",
+  EACCES: "ls -l shows whether it is another user's",
+  ENOTEMPTY:
+    'somebody has a file of it open, which NFS and FUSE keep until it is closed; the next launch tries again',
+  EBUSY: 'something is mounted there, or somebody has a file of it open; the next launch tries again',
+  EROFS: 'the file system is mounted read-only',
+};
