@@ -17,11 +17,11 @@ const BUNDLES = {
   /** what a launch loads where no snapshot is proven */
   build: [
     'cli/snapshot',
-    'snapshot/take/anew',
+    'snapshot/take/build',
     'snapshot/store/executable',
     'snapshot/store/remove-tree',
     'commands/take/gate',
-    'commands/take/installation-source',
+    'commands/take/list-installation',
     'commands/take/lost-by-copy',
   ],
   /** what looks at processes: `status`, and a wipe */

@@ -60,7 +60,7 @@ export function buildSnapshot(options: BuildOptions = {}): Promise<SnapshotResul
   const request: PrepareOptions = {
     lightningd,
     from: from === undefined ? undefined : resolve(from),
-    pin: { sha256: undefined, sums: undefined },
+    checksum: { sha256: undefined, sums: undefined },
     args: lightningDir === undefined ? [] : [Buffer.from(`--lightning-dir=${resolve(lightningDir)}`)],
     snapshotDir: snapshotDir === undefined ? undefined : resolve(snapshotDir),
     method,

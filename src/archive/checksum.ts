@@ -6,7 +6,7 @@ import { HoldfastError, quote, systemError } from '../errors.ts';
 import type { Archive } from './open.ts';
 
 /** What the archive must be. */
-export interface ArchivePin {
+export interface ArchiveChecksum {
   /** 64 lower-case hex digits */
   readonly sha256: string | undefined;
   /** absolute path of a SHA256SUMS file with a line for the archive's name */
@@ -21,7 +21,7 @@ const MAX_SUMS_BYTES = 1 << 20;
  * Hashes the archive and holds it against what was pinned; without a pin nothing is read.
  * @throws HoldfastError `DIFFERS`; `ARCHIVE` where the file of digests does not name it; `UNREADABLE`
  */
-export function checkArchive(archive: Archive, { sha256, sums }: ArchivePin): void {
+export function checkArchive(archive: Archive, { sha256, sums }: ArchiveChecksum): void {
   const wanted: { readonly digest: string; readonly by: string }[] = [];
   if (sha256 !== undefined) wanted.push({ digest: sha256, by: '--sha256' });
   if (sums !== undefined) wanted.push({ digest: digestFrom(sums, archive), by: quote(sums) });

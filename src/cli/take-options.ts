@@ -1,6 +1,6 @@
 /** The options that `run` and `snapshot` share, from words to values. Pure. */
 import { resolve } from 'node:path';
-import type { ArchivePin } from '../archive/checksum.ts';
+import type { ArchiveChecksum } from '../archive/checksum.ts';
 import type { PrepareOptions } from '../commands/take/prepare.ts';
 import { HoldfastError, quote } from '../errors.ts';
 import { METHODS, type Method } from '../snapshot/store/placement.ts';
@@ -21,7 +21,7 @@ export function prepareOptions(
   return {
     lightningd: lightningd?.toString(),
     from: absolute(options.from, cwd),
-    pin: readPin(options, cwd),
+    checksum: readChecksum(options, cwd),
     args: operands,
     snapshotDir: absolute(options['snapshot-dir'], cwd),
     method: readMethod(options.method ?? 'auto'),
@@ -33,7 +33,7 @@ export function prepareOptions(
 }
 
 /** `--sha256` and `--sums`. @throws HoldfastError `USAGE` */
-function readPin({ from, sha256, sums }: GivenOptions, cwd: string): ArchivePin {
+function readChecksum({ from, sha256, sums }: GivenOptions, cwd: string): ArchiveChecksum {
   if (from === undefined && (sha256 !== undefined || sums !== undefined)) {
     throw new HoldfastError('USAGE', '--sha256 and --sums say what the archive of --from must be', {
       hint: '--expect-root=HEX says what an installation must be',

@@ -14,7 +14,7 @@ import { makeManifest, parseManifest } from '../manifest/manifest.ts';
 import { sha256 } from '../snapshot/hash/digest.ts';
 import { hashFiles } from '../snapshot/hash/hash.ts';
 import { MANIFEST_NAME } from '../snapshot/store/layout.ts';
-import type { Listing } from '../snapshot/take/request.ts';
+import type { Listing } from '../snapshot/take/source.ts';
 import type { Context } from './context.ts';
 
 /** The shape of `root --json`. */

@@ -6,7 +6,8 @@ import { absoluteLightningDirArgs } from '../lightning/config/options.ts';
 import type { ConfineOptions } from './confine.ts';
 import type { Context } from './context.ts';
 import { foreignOwner } from './take/foreign-owner.ts';
-import { findTarget, type PrepareOptions, prepare, refuseMissingConf } from './take/prepare.ts';
+import { type PrepareOptions, prepare } from './take/prepare.ts';
+import { findTarget, refuseMissingConf } from './take/target.ts';
 import type { OnUpgradeOptions, RunEnd } from './upgrade/supervisor.ts';
 
 /** What the operator asked of a launch. */

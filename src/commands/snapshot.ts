@@ -5,13 +5,9 @@ import type { PLACEMENTS } from '../snapshot/store/placement.ts';
 import type { SnapshotRecord } from '../snapshot/store/record.ts';
 import type { Context } from './context.ts';
 import { foreignOwner } from './take/foreign-owner.ts';
-import {
-  findTarget,
-  type PrepareOptions,
-  prepare,
-  refuseMissingConf,
-  type StepTime,
-} from './take/prepare.ts';
+import { type PrepareOptions, prepare } from './take/prepare.ts';
+import type { StepTime } from './take/step-clock.ts';
+import { findTarget, refuseMissingConf } from './take/target.ts';
 
 /** What came of it; the shape of `snapshot --json`, described in docs/json.md. */
 export interface SnapshotResult {

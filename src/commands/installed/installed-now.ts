@@ -35,7 +35,7 @@ export async function compare(snapshot: string, record: SnapshotRecord, bootId: 
   const { lightningd, version, root } = record;
   const directory = Directory.open(snapshot);
   try {
-    if (isProven(directory, record, { lightningd, bootId, method: 'auto' })) {
+    if (isProven(directory, record, { path: lightningd, identity: undefined }, { bootId, method: 'auto' })) {
       return { installed: { lightningd, version, root, changed: [], reason: null }, intact: true };
     }
   } finally {

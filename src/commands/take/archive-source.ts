@@ -5,7 +5,7 @@
  */
 
 import { closeSync } from 'node:fs';
-import { type ArchivePin, checkArchive } from '../../archive/checksum.ts';
+import { type ArchiveChecksum, checkArchive } from '../../archive/checksum.ts';
 import { type Archive, openArchive } from '../../archive/open.ts';
 import { HoldfastError, quote } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
@@ -13,27 +13,29 @@ import { nowNs, sleep } from '../../linux/time.ts';
 import { identityOf, isRacy, TICK_NS } from '../../snapshot/store/identity.ts';
 import { stagingName } from '../../snapshot/store/layout.ts';
 import { removeTree } from '../../snapshot/store/remove-tree.ts';
-import type { Listing, TakeRequest, Unsettled, Versions } from '../../snapshot/take/request.ts';
+import type { Listing, Source, Unsettled, Versions } from '../../snapshot/take/source.ts';
 import type { Context } from '../context.ts';
-
-/** What takes the place of an installation's in a request. */
-type RequestParts = Pick<TakeRequest, 'archiveIs' | 'settleMs' | 'inspect' | 'letGo' | 'askVersions'>;
 
 /** What comes out of a release is five times its size (measured: 24 MB of xz give 128 MB). */
 const EXPANSION = 6n;
 
 /**
- * Opens the archive, and checks that it is the one that was pinned.
+ * Opens the archive, and checks that it is the one that the operator vouches for.
  * @throws HoldfastError `UNREADABLE`, `ARCHIVE`, `DIFFERS`
  */
-export async function openSource(path: string, pin: ArchivePin, context: Context): Promise<ArchiveSource> {
+export async function openArchiveSource(
+  path: string,
+  checksum: ArchiveChecksum,
+  gate: boolean,
+  context: Context,
+): Promise<ArchiveSource> {
   const archive = openArchive(path);
   try {
     // with a tick of the clock between, a write that comes after our reading moves the ctime: see record.ts
     if (isRacy(archive.stat, nowNs())) await sleep(Number(TICK_NS / 1_000_000n) + 1);
-    const is = isRacy(archive.stat, nowNs()) ? '' : identityOf(archive.stat);
-    checkArchive(archive, pin);
-    return new ArchiveSource(archive, is, context);
+    const identity = isRacy(archive.stat, nowNs()) ? '' : identityOf(archive.stat);
+    checkArchive(archive, checksum);
+    return new ArchiveSource(archive, identity, gate, context);
   } catch (error) {
     closeSync(archive.fd);
     throw error;
@@ -41,15 +43,17 @@ export async function openSource(path: string, pin: ArchivePin, context: Context
 }
 
 /** An open archive, and what it was unpacked to, if it was. */
-export class ArchiveSource {
+export class ArchiveSource implements Source {
   readonly #archive: Archive;
-  readonly #is: string;
+  readonly identity: string;
+  readonly #gate: boolean;
   readonly #context: Context;
   #unpacked: { readonly store: Directory; readonly name: string; readonly directory: Directory } | undefined;
 
-  constructor(archive: Archive, is: string, context: Context) {
+  constructor(archive: Archive, identity: string, gate: boolean, context: Context) {
     this.#archive = archive;
-    this.#is = is;
+    this.identity = identity;
+    this.#gate = gate;
     this.#context = context;
   }
 
@@ -63,18 +67,8 @@ export class ArchiveSource {
     return this.#archive.stat.size * (this.#archive.format === 'tar' ? 1n : EXPANSION);
   }
 
-  requestParts(gate: boolean): RequestParts {
-    return {
-      archiveIs: this.#is,
-      settleMs: 0, // an archive does not settle
-      inspect: store => this.#inspect(store),
-      letGo: () => this.letGo(),
-      askVersions: (directory, listing) => this.#askVersions(directory, listing, gate),
-    };
-  }
-
   /** Removes what it was unpacked to. Safe to call at any time. @throws HoldfastError `SYSTEM` */
-  letGo(): void {
+  release(): void {
     const unpacked = this.#unpacked;
     this.#unpacked = undefined;
     if (unpacked === undefined) return;
@@ -86,12 +80,12 @@ export class ArchiveSource {
   }
 
   close(): void {
-    this.letGo();
+    this.release();
     closeSync(this.#archive.fd);
   }
 
-  async #inspect(store: Directory): Promise<Listing> {
-    this.letGo();
+  async list(store: Directory): Promise<Listing> {
+    this.release();
     const name = stagingName(this.#context.pid);
     store.make(name);
     const directory = store.enter(name);
@@ -102,8 +96,8 @@ export class ArchiveSource {
   }
 
   /** As for an installation, but that waiting for an upgrade to finish is no advice. */
-  async #askVersions(directory: string, listing: Listing, gate: boolean): Promise<Versions | Unsettled> {
-    const answer = await (await import('./gate.ts')).askGate(directory, listing, gate);
+  async versions(directory: string, listing: Listing): Promise<Versions | Unsettled> {
+    const answer = await (await import('./gate.ts')).askGate(directory, listing, this.#gate);
     if (!('unsettled' in answer)) return answer;
     const { message, details, path, cause } = answer.unsettled;
     const unsettled = new HoldfastError('GATE', `${quote(this.#archive.named)}: ${message}`, {

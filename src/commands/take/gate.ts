@@ -12,7 +12,7 @@ import {
   disagreements,
   type VersionRow,
 } from '../../lightning/installation/versions.ts';
-import type { Listing, Unsettled, Versions } from '../../snapshot/take/request.ts';
+import type { Listing, Unsettled, Versions } from '../../snapshot/take/source.ts';
 
 const HINT = 'wait until the upgrade is complete, then try again; --settle=SECONDS says how long to wait';
 

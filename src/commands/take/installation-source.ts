@@ -1,25 +1,42 @@
-/** A look at the installation before anything is made of it. Only reads. */
+/** An installation as the source of a snapshot. What reads it is loaded when there is need: an unchanged launch has none. */
+import { realpathSync } from 'node:fs';
+import { systemError } from '../../errors.ts';
+import type { Directory } from '../../linux/directory.ts';
+import type { Listing, Source, Unsettled, Versions } from '../../snapshot/take/source.ts';
 
-import { HoldfastError } from '../../errors.ts';
-import { listContents } from '../../lightning/installation/contents.ts';
-import { findInstallation } from '../../lightning/installation/installation.ts';
-import { nowNs } from '../../linux/time.ts';
-import type { Listing, Unsettled } from '../../snapshot/take/request.ts';
-import { lookForUpgrade } from './gate.ts';
+export class InstallationSource implements Source {
+  readonly path: string;
+  readonly identity = undefined;
+  readonly #gate: boolean;
 
-/** Lists the files of an installation, unless it shows traces of an upgrade. @throws HoldfastError, see listContents */
-export function inspect(lightningd: string): Listing | Unsettled {
-  const installation = findInstallation(lightningd);
-  const contents = listContents(installation);
-  return lookForUpgrade(installation, contents, nowNs()) ?? { program: installation.lightningd, ...contents };
-}
+  /**
+   * @param lightningd as found in PATH or named; it was there a moment ago
+   * @param gate whether the programs are asked for their versions
+   * @throws HoldfastError `SYSTEM`
+   */
+  constructor(lightningd: string, gate: boolean) {
+    this.#gate = gate;
+    try {
+      this.path = realpathSync.native(lightningd);
+    } catch (error) {
+      throw systemError('find', lightningd, error);
+    }
+  }
 
-/** What a new snapshot takes when every file is copied; an installation that changes just now is for the gate. */
-export function neededBytes(lightningd: string): bigint {
-  try {
-    return listContents(findInstallation(lightningd)).files.reduce((sum, { stat }) => sum + stat.size, 0n);
-  } catch (error) {
-    if (error instanceof HoldfastError) return 0n;
-    throw error;
+  /** Nothing is to be made for what is none. @throws HoldfastError `NOT_AN_INSTALLATION` */
+  async check(): Promise<void> {
+    (await import('../../lightning/installation/installation.ts')).findInstallation(this.path);
+  }
+
+  async list(_store: Directory): Promise<Listing | Unsettled> {
+    return (await import('./list-installation.ts')).listInstallation(this.path);
+  }
+
+  async versions(directory: string, listing: Listing): Promise<Versions | Unsettled> {
+    return (await import('./gate.ts')).askGate(directory, listing, this.#gate);
+  }
+
+  async neededBytes(): Promise<bigint> {
+    return (await import('./list-installation.ts')).neededBytes(this.path);
   }
 }

@@ -8,7 +8,8 @@ import type { Inherited } from '../../launch/inherited.ts';
 import { whyChildrenCannotLookIn } from '../../linux/child-probe.ts';
 import { parseStat } from '../../linux/proc/stat.ts';
 import type { Pinning } from '../../snapshot/take/pin.ts';
-import type { PrepareOptions, Target } from './prepare.ts';
+import type { PrepareOptions } from './prepare.ts';
+import type { Target } from './target.ts';
 
 /** From here on, so that LISTEN_FDS and what a shell numbers by hand stay below. */
 const LEAST_PIN = 20;

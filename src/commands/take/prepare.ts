@@ -1,54 +1,34 @@
 /**
- * What `run` and `snapshot` share: from lightningd's command line to a held snapshot. Finds the installation and the
- * lightning-dir, chooses the store, has the snapshot taken. Never prints: what is to be said goes to the callbacks.
+ * What `run` and `snapshot` share: from a target to a held snapshot. Chooses the source and the store, has the snapshot
+ * taken, falls back to another store where the first executes nothing. Never prints: what is to be said goes to the context.
  */
-
-import { existsSync, realpathSync } from 'node:fs';
-import type { ArchivePin } from '../../archive/checksum.ts';
-import { HoldfastError, quote, systemError } from '../../errors.ts';
-import { type LightningOptions, readLightningOptions } from '../../lightning/config/options.ts';
-import { locateLightningd } from '../../lightning/installation/locate.ts';
-import type { Directory } from '../../linux/directory.ts';
+import { existsSync } from 'node:fs';
+import type { ArchiveChecksum } from '../../archive/checksum.ts';
+import { HoldfastError, quote } from '../../errors.ts';
 import { readBootId } from '../../linux/proc/boot-id.ts';
-import { monotonicMs } from '../../linux/time.ts';
 import type { FallbackOrigin } from '../../snapshot/fallback/candidates.ts';
 import { STORE_NAME } from '../../snapshot/store/layout.ts';
 import type { Method } from '../../snapshot/store/placement.ts';
 import { makeStore, openStore } from '../../snapshot/store/store.ts';
 import type { Pinning } from '../../snapshot/take/pin.ts';
-import type { Taken, TakeRequest } from '../../snapshot/take/request.ts';
-import { pointTo, takeSnapshot } from '../../snapshot/take/take.ts';
+import type { Source } from '../../snapshot/take/source.ts';
+import { takeSnapshot } from '../../snapshot/take/take.ts';
+import type { Observer, Taken, Terms } from '../../snapshot/take/terms.ts';
 import type { Context } from '../context.ts';
+import { InstallationSource } from './installation-source.ts';
+import { StepClock, type StepTime } from './step-clock.ts';
+import { type Target, type TargetOptions, warnOfOutsiders } from './target.ts';
 
 /** What the operator asked for. */
-export interface PrepareOptions {
-  /** LIGHTNINGD as typed; undefined: `lightningd` */
-  readonly lightningd: string | undefined;
-  /** the release archive to take the installation from, absolute; `lightningd` is then undefined */
-  readonly from: string | undefined;
-  /** what that archive must be */
-  readonly pin: ArchivePin;
-  /** lightningd's arguments */
-  readonly args: readonly Buffer[];
+export interface PrepareOptions extends TargetOptions {
+  /** what the archive of `from` must be */
+  readonly checksum: ArchiveChecksum;
   readonly snapshotDir: string | undefined;
   readonly method: Method;
   readonly fallback: boolean;
   readonly gate: boolean;
   readonly settleMs: number;
   readonly expectRoot: string | undefined;
-}
-
-/** lightningd as named, and what its arguments say. */
-export interface Target {
-  /** as found in PATH or named, or the release archive; absolute */
-  readonly lightningd: string;
-  readonly options: LightningOptions;
-}
-
-/** How long one step took, ms. */
-export interface StepTime {
-  readonly step: string;
-  readonly ms: number;
 }
 
 /** A held snapshot, and how it came about. */
@@ -59,22 +39,6 @@ export interface Prepared {
   /** where the store comes from when the one asked for executes nothing */
   readonly fallback: FallbackOrigin | undefined;
   readonly steps: readonly StepTime[];
-}
-
-/** Finds lightningd, and reads its command line and configuration. @throws HoldfastError */
-export function findTarget(options: PrepareOptions, context: Context): Target {
-  const skip = (path: string): boolean => path === context.self;
-  const locate = () =>
-    locateLightningd(
-      options.lightningd ?? 'lightningd',
-      { PATH: context.environment.PATH },
-      context.cwd,
-      skip,
-    );
-  return {
-    lightningd: options.from ?? locate(),
-    options: readLightningOptions(options.args, { cwd: context.cwd, home: context.environment.HOME }),
-  };
 }
 
 /**
@@ -88,137 +52,111 @@ export async function prepare(
   context: Context,
   pinning?: Pinning,
 ): Promise<Prepared> {
-  const source =
-    options.from === undefined
-      ? undefined
-      : await (await import('./archive-source.ts')).openSource(options.from, options.pin, context);
-  const lightningd = source?.path ?? realPathOf(target.lightningd);
-  const { lightningDir } = target.options;
+  const source: Source = await openSource(target, options, context);
   warnOfOutsiders(target.options, context);
-  const place = options.snapshotDir ?? `${lightningDir}/${STORE_NAME}`;
-  if (!existsSync(place) && source === undefined)
-    (await import('../../lightning/installation/installation.ts')).findInstallation(lightningd); // nothing is made for what is none
+  const place = options.snapshotDir ?? `${target.options.lightningDir}/${STORE_NAME}`;
   const steps = new StepClock();
-  const request = {
-    ...requestOf(lightningd, options, context, steps),
-    ...source?.requestParts(options.gate),
-    pinning,
-  };
-  const take = async (from: Directory) => {
-    try {
-      const taken = await takeSnapshot({ ...request, store: from });
-      if (!taken.reused && source === undefined) {
-        for (const line of (await import('./lost-by-copy.ts')).lostByCopy(taken.record)) context.warn(line);
-      }
-      return taken;
-    } finally {
-      source?.letGo();
-    }
-  };
+  const terms = termsOf(options, context, pinning, source);
+  const observer = observerOf(terms, context, steps);
+  try {
+    if (!existsSync(place)) await source.check?.();
+    const { taken, ...chosen } = await takeWhereItRuns(place, source, {
+      terms,
+      observer,
+      target,
+      options,
+      context,
+    });
+    for (const line of await warningsOf(taken, source)) context.warn(line);
+    return { taken, ...chosen, steps: steps.end() };
+  } finally {
+    source.close?.();
+  }
+}
+
+interface Taking {
+  readonly terms: Terms;
+  readonly observer: Observer;
+  readonly target: Target;
+  readonly options: PrepareOptions;
+  readonly context: Context;
+}
+
+/** In the store, or where that executes nothing in the first fallback that does; the store then leads there. */
+async function takeWhereItRuns(
+  place: string,
+  source: Source,
+  { terms, observer, target, options, context }: Taking,
+): Promise<Omit<Prepared, 'steps'>> {
   const store = makeStore(place, context);
   try {
-    return {
-      taken: await take(store),
-      store: place,
-      fallback: undefined,
-      steps: steps.end(),
-    };
+    return { taken: await takeSnapshot(store, source, terms, observer), store: place, fallback: undefined };
   } catch (error) {
     if (!isNoexec(error) || !options.fallback) throw error;
-    steps.begin('fallback');
+    observer.step('fallback');
     const { chooseFallback } = await import('../../snapshot/fallback/choose.ts');
-    const choice = chooseFallback(
-      place,
-      { ...context, lightningDir },
-      source?.neededBytes() ?? (await import('./installation-source.ts')).neededBytes(lightningd),
-    );
-    context.warn(
-      `${error.message}: using ${quote(choice.path)} (${choice.origin}); holdfast noexec-check says more`,
-    );
-    const fallback = openStore(choice.path, context);
-    const taken = await take(fallback);
-    await pointTo(store, `${choice.path}/${taken.id}`, request);
-    fallback.close();
-    return { taken, store: choice.path, fallback: choice.origin, steps: steps.end() };
+    const { pointTo } = await import('../../snapshot/take/point-to.ts');
+    const { lightningDir } = target.options;
+    const { path, origin } = chooseFallback(place, { ...context, lightningDir }, await source.neededBytes());
+    context.warn(`${error.message}: using ${quote(path)} (${origin}); holdfast noexec-check says more`);
+    const fallback = openStore(path, context);
+    try {
+      const taken = await takeSnapshot(fallback, source, terms, observer);
+      await pointTo(store, `${path}/${taken.id}`, terms, observer);
+      return { taken, store: path, fallback: origin };
+    } finally {
+      fallback.close();
+    }
   } finally {
-    source?.close();
     store.close();
   }
 }
 
-/** A snapshot would go to the wrong lightning-dir. @throws HoldfastError `CONFIG` */
-export function refuseMissingConf({ missingConf }: LightningOptions): void {
-  if (missingConf === undefined) return;
-  throw new HoldfastError('CONFIG', `there is no configuration file ${quote(missingConf)}`, {
-    path: missingConf,
-  });
+async function openSource(
+  { lightningd }: Target,
+  { from, checksum, gate }: PrepareOptions,
+  context: Context,
+): Promise<Source> {
+  if (from === undefined) return new InstallationSource(lightningd, gate);
+  return (await import('./archive-source.ts')).openArchiveSource(from, checksum, gate, context);
 }
 
-/** Links resolved; it was there a moment ago. @throws HoldfastError `SYSTEM` */
-function realPathOf(path: string): string {
-  try {
-    return realpathSync.native(path);
-  } catch (error) {
-    throw systemError('find', path, error);
-  }
+function termsOf(
+  { method, gate, settleMs, expectRoot }: PrepareOptions,
+  { uid, pid }: Context,
+  pinning: Pinning | undefined,
+  source: Source,
+): Terms {
+  return {
+    owner: BigInt(uid),
+    pid,
+    bootId: readBootId(),
+    method,
+    pinning,
+    gate,
+    settleMs: source.identity === undefined ? settleMs : 0, // an archive does not settle
+    expectRoot,
+  };
+}
+
+function observerOf({ settleMs }: Terms, context: Context, steps: StepClock): Observer {
+  return {
+    step: name => {
+      steps.begin(name);
+      context.detail(name);
+    },
+    lockWait: () => context.notice('another holdfast works in the store: waiting for it'),
+    settling: reason =>
+      context.notice(`${reason.message}; waiting up to ${settleMs / 1000} s for it to settle`),
+  };
+}
+
+/** What the operator should know of a snapshot that is used, and what a new one has lost. */
+async function warningsOf(taken: Taken, source: Source): Promise<readonly string[]> {
+  if (taken.reused || source.identity !== undefined) return taken.warnings;
+  return [...taken.warnings, ...(await import('./lost-by-copy.ts')).lostByCopy(taken.record)];
 }
 
 function isNoexec(error: unknown): error is HoldfastError {
   return error instanceof HoldfastError && error.code === 'NOEXEC';
-}
-
-function requestOf(
-  lightningd: string,
-  options: PrepareOptions,
-  context: Context,
-  steps: StepClock,
-): Omit<TakeRequest, 'store'> {
-  return {
-    owner: BigInt(context.uid),
-    lightningd,
-    bootId: readBootId(),
-    method: options.method,
-    gate: options.gate,
-    settleMs: options.settleMs,
-    expectRoot: options.expectRoot,
-    pid: context.pid,
-    // loaded when there is need: an unchanged launch has none
-    inspect: async () => (await import('./installation-source.ts')).inspect(lightningd),
-    askVersions: async (directory, listing) =>
-      (await import('./gate.ts')).askGate(directory, listing, options.gate),
-    onLockWait: () => context.notice('another holdfast works in the store: waiting for it'),
-    onSettling: reason =>
-      context.notice(`${reason.message}; waiting up to ${options.settleMs / 1000} s for it to settle`),
-    onStep: step => {
-      steps.begin(step);
-      context.detail(step);
-    },
-  };
-}
-
-function warnOfOutsiders({ plugins, pluginDirs, subdaemons }: LightningOptions, context: Context): void {
-  const outsiders = [...plugins, ...pluginDirs, ...subdaemons.map(({ path }) => path)];
-  if (outsiders.length === 0) return;
-  context.warn(
-    `configured plugins and subdaemons run from where they are, not from the snapshot: ${outsiders.map(quote).join(', ')}`,
-  );
-}
-
-/** Notes how long each step took; a step that comes again is added to itself. */
-class StepClock {
-  readonly #ms = new Map<string, number>();
-  #current = 'find';
-  #since = monotonicMs();
-
-  begin(step: string): void {
-    const now = monotonicMs();
-    this.#ms.set(this.#current, (this.#ms.get(this.#current) ?? 0) + now - this.#since);
-    this.#current = step;
-    this.#since = now;
-  }
-
-  end(): StepTime[] {
-    this.begin('end');
-    return [...this.#ms].map(([step, ms]) => ({ step, ms: Math.round(ms * 1000) / 1000 }));
-  }
 }

@@ -8,7 +8,7 @@ import { listContents } from '../../lightning/installation/contents.ts';
 import { findInstallation, type Installation } from '../../lightning/installation/installation.ts';
 import { Directory } from '../../linux/directory.ts';
 import { removeTree } from '../../snapshot/store/remove-tree.ts';
-import type { Listing } from '../../snapshot/take/request.ts';
+import type { Listing } from '../../snapshot/take/source.ts';
 import { withCleanup } from '../cleanup.ts';
 import type { Context } from '../context.ts';
 

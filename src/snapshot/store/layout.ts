@@ -50,3 +50,8 @@ export function isSnapshotName(name: string): boolean {
 export function snapshotId(root: string): string {
   return root.slice(0, 16);
 }
+
+/** May this be the name of a snapshot with this root? */
+export function isOfRoot(name: string, root: string): boolean {
+  return isSnapshotName(name) && name.startsWith(snapshotId(root));
+}

@@ -1,101 +1,122 @@
 /**
- * Builds a snapshot and publishes it: steps 6 to 10 of take.ts. On every way out but success the staging directory
- * is removed again.
+ * The steps of take.ts that build a snapshot, in their order there. On every way out but success what was built is
+ * removed again (work.ts).
  */
-
-import { chmodSync, renameSync, writeFileSync } from 'node:fs';
-import { HoldfastError, quote } from '../../errors.ts';
+import { chmodSync, writeFileSync } from 'node:fs';
 import type { Directory } from '../../linux/directory.ts';
 import { formatManifest, makeManifest } from '../../manifest/manifest.ts';
 import { formatSha256sums } from '../../manifest/sha256sums.ts';
 import { sha256 } from '../hash/digest.ts';
 import { identityOf } from '../store/identity.ts';
-import { MANIFEST_NAME, SHA256SUMS_NAME, snapshotId, stagingName } from '../store/layout.ts';
+import { isOfRoot, MANIFEST_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
 import { makeRecord, type RecordedFile, writeRecord } from '../store/record.ts';
-import { removeTree } from '../store/remove-tree.ts';
 import { listStore } from '../store/store.ts';
 import { wipe } from '../store/wipe.ts';
-import { findByHash, recordOf } from './by-hash.ts';
-import { checkRoot, findProven } from './by-record.ts';
+import { findByHash, passGate, recordOf } from './by-hash.ts';
+import { findProven } from './by-record.ts';
+import { checkExecutable, checkRoot } from './checks.ts';
 import { placedDirectoriesOf } from './compare-content.ts';
-import { checkDumpable, type Pin, Pins } from './pin.ts';
-import type { Found, HeldLock, Listing, TakeRequest, Unsettled, Versions } from './request.ts';
-import { lookAgain, type Staged, type StagedFile, stage } from './stage.ts';
+import { Draft } from './draft.ts';
+import { lookAgain, type StagedFile } from './look-again.ts';
+import { checkDumpable, Pins } from './pin.ts';
+import { refreshRecord } from './refresh-record.ts';
+import type { Unsettled } from './source.ts';
+import { hashStaged, placeFiles } from './stage.ts';
+import type { Work } from './work.ts';
 
-/** What came of it: a new snapshot, or one that another launch built meanwhile. */
-export interface Built extends Found {
-  readonly reused: boolean;
-  readonly wiped: readonly string[];
-  readonly pins?: readonly Pin[];
+/** Lists the source. */
+export async function inspect(work: Work): Promise<Unsettled | undefined> {
+  await checkExecutable(work.store);
+  const listing = await work.source.list(work.store);
+  if ('unsettled' in listing) return listing;
+  work.listing = listing;
+  return undefined;
 }
 
-/** Builds and publishes. The lock is held again when it returns, and free while programs are asked. */
-export async function build(
-  request: TakeRequest,
-  lock: HeldLock,
-  listing: Listing,
-): Promise<Built | Unsettled> {
-  const { store, onStep } = request;
-  const name = stagingName(request.pid);
-  const { pinning } = request;
-  const pins = pinning === undefined ? undefined : new Pins(pinning, listing.program, request.owner);
-  let staged: Staged | undefined;
-  let asking: Promise<Versions | Unsettled> | undefined;
-  let published: string | undefined;
-  try {
-    onStep('stage');
-    const onPlaced = (path: string): void => {
-      asking = request.askVersions(path, listing);
-      asking.catch(() => undefined); // it is awaited below, or not at all when staging itself fails
-    };
-    staged = await stage(store, name, listing.files, request.method, request.owner, onPlaced, pins);
-    if (pins !== undefined) checkDumpable(staged.directory, listing.program);
-    lock.release();
-    onStep('ask-versions');
-    const versions = await (asking ?? request.askVersions(staged.directory.path, listing));
-    if ('unsettled' in versions) return versions;
-    const entries = staged.files.map(file => file.entry);
-    const manifest = makeManifest(versions.version, entries, sha256);
-    checkRoot(request, manifest.root);
-    await lock.take();
-    const { snapshots } = listStore(store);
-    // another launch may have been faster while programs were asked
-    const faster = findProven(request, snapshots) ?? (await findByHash(request, listing));
-    if (faster !== undefined) return { ...faster, reused: true, wiped: [] };
+/** Finds the snapshot whose content is what was listed. */
+export async function proveByHash(work: Work): Promise<Unsettled | undefined> {
+  const found = await findByHash(work);
+  if (found === undefined) return undefined;
+  const gated = await passGate(work, found);
+  if ('unsettled' in gated) return gated;
+  work.found = gated;
+  return undefined;
+}
 
-    onStep('wipe');
-    const wiped = await wipe(store, snapshots);
-    onStep('record');
-    const settled = await lookAgain(staged.files, listing.directories);
-    request.letGo?.();
-    const files = recordFiles(staged.directory, settled);
-    writeNew(staged.directory, SHA256SUMS_NAME, formatSha256sums(manifest.files));
-    writeNew(staged.directory, MANIFEST_NAME, formatManifest(manifest));
-    const record = makeRecord({
-      ...recordOf(request, listing, manifest, staged.directory),
-      ...(pinning === undefined
-        ? {}
-        : { pinnedBy: { pid: pinning.pid, startTicks: `${pinning.startTicks}` } }),
-      placedDirectories: placedDirectoriesOf(
-        staged.directory,
-        entries.map(entry => entry.path),
-      ),
-      files,
-      answers: versions.answers,
-    });
-    writeRecord(staged.directory, record);
-    onStep('publish');
-    published = publish(store, name, staged.directory, snapshotId(manifest.root));
-    const directory = staged.directory.movedTo(store.show(published));
-    return { directory, id: published, record, reused: false, wiped, ...(pins && { pins: pins.held }) };
-  } finally {
-    if (published === undefined) {
-      await asking?.catch(() => undefined); // what still runs in there would be in the way
-      staged?.directory.close();
-      pins?.close();
-      removeTree(store, name); // our own, whoever holds the store's lock: nobody else enters a locked staging directory
-    }
+/** Places every file, and hashes it while the programs are asked already. */
+export async function stage(work: Work): Promise<undefined> {
+  const { store, source, terms, listing } = work;
+  const { pinning, owner, method } = terms;
+  const pins = pinning === undefined ? undefined : new Pins(pinning, listing.program, owner);
+  const draft = new Draft(store, terms.pid, pins);
+  work.draft = draft;
+  const placed = await placeFiles(draft.directory, listing.files, method, owner, pins);
+  draft.asking = source.versions(draft.directory.path, listing);
+  draft.asking.catch(() => undefined); // it is awaited in the next step, or not at all where this one fails
+  draft.files = await hashStaged(draft.directory, placed);
+  if (pins !== undefined) checkDumpable(draft.directory, listing.program);
+}
+
+/** Hears what the programs say of their versions, without the store's lock. */
+export async function askVersions(work: Work): Promise<Unsettled | undefined> {
+  const { source, terms, draft } = work;
+  if (draft?.asking === undefined) throw new Error('nothing was staged yet');
+  work.unlock();
+  const versions = await draft.asking;
+  if ('unsettled' in versions) return versions;
+  work.warnings.push(...(versions.warnings ?? []));
+  draft.versions = versions;
+  draft.manifest = makeManifest(
+    versions.version,
+    draft.files.map(({ entry }) => entry),
+    sha256,
+  );
+  checkRoot(source, terms, draft.manifest.root);
+  return undefined;
+}
+
+/** Takes the store's lock again; another launch may have been faster while programs were asked. */
+export async function lockAgain(work: Work): Promise<undefined> {
+  await work.lock();
+  const { store, source, terms, draft } = work;
+  const faster = findProven(store, listStore(store).snapshots, source, terms) ?? (await findByHash(work));
+  if (faster === undefined) return;
+  work.found = faster;
+  work.draft = undefined;
+  await draft?.discard();
+  work.found = await refreshRecord(faster); // removing the draft has moved the ctimes of what it shared
+}
+
+/**
+ * Looks at the sources again, and writes what says that the snapshot is whole: the manifest, then the record. Before that
+ * goes what holds the same root and could not be used, damaged most likely: it has the name that this one is to get, and
+ * unlink(2) moves the ctime of what it shares.
+ */
+export async function record(work: Work): Promise<undefined> {
+  const { store, source, terms, listing, draft } = work;
+  const { manifest, versions, directory } = draft ?? {};
+  if (draft === undefined || manifest === undefined || versions === undefined || directory === undefined) {
+    throw new Error('nobody was asked yet');
   }
+  const unusable = listStore(store).snapshots.filter(name => isOfRoot(name, manifest.root));
+  work.wiped.push(...(await wipe(store, unusable)));
+  const settled = await lookAgain(draft.files, listing.directories);
+  source.release?.();
+  const files = recordFiles(directory, settled);
+  writeNew(directory, SHA256SUMS_NAME, formatSha256sums(manifest.files));
+  writeNew(directory, MANIFEST_NAME, formatManifest(manifest));
+  const { pinning } = terms;
+  draft.record = makeRecord({
+    ...recordOf(source, terms, listing, manifest, directory),
+    ...(pinning && { pinnedBy: { pid: pinning.pid, startTicks: `${pinning.startTicks}` } }),
+    placedDirectories: placedDirectoriesOf(
+      directory,
+      manifest.files.map(({ path }) => path),
+    ),
+    files,
+    answers: versions.answers,
+  });
+  writeRecord(directory, draft.record);
 }
 
 function recordFiles(snapshot: Directory, files: readonly StagedFile[]): RecordedFile[] {
@@ -119,27 +140,6 @@ function placedIs(snapshot: Directory, path: string): string {
 /** A pinned file is its own source; a racy one is named by device and inode, and not believed. */
 function pinnedIs(sourceIs: string, racy: boolean): string {
   return racy ? `${sourceIs.split(':', 2).join(':')}:` : sourceIs;
-}
-
-/**
- * Gives the snapshot the first name that is free: a damaged live one may hold `<id>`. What somebody has put in the
- * staging directory's place meanwhile gets it only until it is looked at.
- */
-function publish(store: Directory, staging: string, built: Directory, id: string): string {
-  for (let n = 0; ; n++) {
-    const name = n === 0 ? id : `${id}.${n}`;
-    if (store.lstat(name) !== undefined) continue;
-    store.attempt('rename the staging directory to', name, path => renameSync(store.at(staging), path));
-    const [renamed, ours] = [store.lstat(name), built.stat()];
-    if (renamed?.ino === ours.ino && renamed.dev === ours.dev) return name;
-    if (renamed !== undefined) store.attempt('rename', name, path => renameSync(path, store.at(staging)));
-    const path = store.show(staging);
-    throw new HoldfastError(
-      'STORE_REFUSED',
-      `${quote(path)} was replaced while the snapshot was built in it`,
-      { path },
-    );
-  }
 }
 
 function writeNew(snapshot: Directory, name: string, text: string): void {

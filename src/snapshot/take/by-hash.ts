@@ -9,23 +9,25 @@ import { directoryIdentityOf, fileIdentity } from '../store/identity.ts';
 import { MANIFEST_NAME, SHA256SUMS_NAME, snapshotId } from '../store/layout.ts';
 import { makeRecord, readRecord, writeRecord } from '../store/record.ts';
 import { listStore } from '../store/store.ts';
-import { directoriesMoved, proveByHash } from './compare-content.ts';
-import type { Found, HeldLock, Listing, TakeRequest, Unsettled } from './request.ts';
+import { compareContent, directoriesMoved } from './compare-content.ts';
+import type { Listing, Source, Unsettled } from './source.ts';
+import type { Found, Terms } from './terms.ts';
+import type { Work } from './work.ts';
 
-/** Step 5: what is in doubt is read. The record is written anew. */
-export async function findByHash(request: TakeRequest, listing: Listing): Promise<Found | undefined> {
-  for (const id of listStore(request.store).snapshots) {
-    const directory = request.store.enter(id);
+/** Reads what is in doubt, and writes the record anew. */
+export async function findByHash({ store, source, terms, listing }: Work): Promise<Found | undefined> {
+  for (const id of listStore(store).snapshots) {
+    const directory = store.enter(id);
     let kept = false;
     try {
       const old = readRecord(directory);
       if (old === undefined) continue; // nobody else says that the manifest's version, which no root binds, is right
-      const proof = await proveByHash(directory, old, listing.files, request);
+      const proof = await compareContent(directory, old, listing.files, terms);
       if (proof === undefined || directoriesMoved(listing.directories)) continue;
       if (proof.manifest.version !== old.version) continue;
       if (!id.startsWith(snapshotId(proof.manifest.root)) || !directory.tryLock('shared')) continue;
       const record = makeRecord({
-        ...recordOf(request, listing, proof.manifest, directory),
+        ...recordOf(source, terms, listing, proof.manifest, directory),
         placedDirectories: proof.placedDirectories,
         files: proof.files,
         answers: old.root === proof.manifest.root ? old.answers : null,
@@ -41,20 +43,15 @@ export async function findByHash(request: TakeRequest, listing: Listing): Promis
 }
 
 /** A snapshot of which nobody knows what its programs say is asked before it is used. */
-export async function passGate(
-  request: TakeRequest,
-  lock: HeldLock,
-  found: Found,
-  listing: Listing,
-): Promise<Found | Unsettled> {
-  if (!request.gate || found.record.answers !== null) return found;
+export async function passGate(work: Work, found: Found): Promise<Found | Unsettled> {
+  if (!work.terms.gate || found.record.answers !== null) return found;
   let passed = false;
   try {
-    lock.release();
-    request.onStep('ask-versions');
-    const versions = await request.askVersions(found.directory.path, listing);
+    work.unlock();
+    work.observer.step('ask-versions');
+    const versions = await work.source.versions(found.directory.path, work.listing);
     if ('unsettled' in versions) return versions;
-    await lock.take();
+    await work.lock();
     const record = makeRecord({ ...found.record, answers: versions.answers });
     writeRecord(found.directory, record);
     passed = true;
@@ -65,13 +62,19 @@ export async function passGate(
 }
 
 /** What a record says whichever way the snapshot came about. */
-export function recordOf(request: TakeRequest, listing: Listing, manifest: Manifest, snapshot: Directory) {
+export function recordOf(
+  source: Source,
+  terms: Terms,
+  listing: Listing,
+  manifest: Manifest,
+  snapshot: Directory,
+) {
   return {
-    bootId: request.bootId,
+    bootId: terms.bootId,
     root: manifest.root,
     version: manifest.version,
-    lightningd: request.lightningd,
-    ...(request.archiveIs === undefined ? {} : { archiveIs: request.archiveIs }),
+    lightningd: source.path,
+    ...(source.identity === undefined ? {} : { archiveIs: source.identity }),
     program: listing.program,
     manifestIs: fileIdentity(snapshot.at(MANIFEST_NAME)) ?? '',
     sumsIs: fileIdentity(snapshot.at(SHA256SUMS_NAME)) ?? '',

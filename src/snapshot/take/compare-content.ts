@@ -22,10 +22,10 @@ import {
 import { MANIFEST_NAME, OUR_FILES, PYCACHE_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
 import type { RecordedDirectory, RecordedFile, SnapshotRecord } from '../store/record.ts';
 import { isPlacedBy, type Wanted } from './by-record.ts';
-import type { ListedDirectory, ListedFile } from './stage.ts';
+import type { ListedDirectory, ListedFile } from './source.ts';
 
 /** What a snapshot's record may say anew after its doubts were hashed away. */
-export interface Proof {
+export interface Agreement {
   readonly manifest: Manifest;
   readonly files: readonly RecordedFile[];
   readonly placedDirectories: readonly RecordedDirectory[];
@@ -36,12 +36,12 @@ export interface Proof {
  * manifest, here and in the installation.
  * @returns undefined where anything differs, or changed while we looked
  */
-export async function proveByHash(
+export async function compareContent(
   snapshot: Directory,
   record: SnapshotRecord,
   listed: readonly ListedFile[],
   wanted: Wanted,
-): Promise<Proof | undefined> {
+): Promise<Agreement | undefined> {
   const manifest = readManifest(snapshot);
   if (manifest === undefined || manifest.files.length !== listed.length) return undefined;
   if (readOurs(snapshot, SHA256SUMS_NAME)?.toString() !== formatSha256sums(manifest.files)) return undefined;

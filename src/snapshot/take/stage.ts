@@ -1,55 +1,23 @@
 /**
- * Builds a snapshot in a staging directory: every file placed, every file hashed. What it takes is what was listed, or
- * it throws; whether that is one version is for the gate to say. Nobody but the wipe ever looks into a staging
- * directory, so a crash here leaves only what the next launch wipes.
+ * Fills a staging directory: every file placed, every file hashed. What it takes is what was listed, or it throws;
+ * whether that is one version is for the gate to say.
  *
- * Order: (1) claim the directory and lock it, (2) make the directories, (3) pin, hard-link or reflink what can be, copying
- * the rest in the pass that hashes it, (4) let the clock of ctimes tick, (5) hash what was linked or pinned. Linking comes
- * before hashing because link(2) moves the ctime: with a tick between the two, a write after our reading shows.
+ * Order: (1) make the directories, (2) pin, hard-link or reflink what can be, copying the rest in the pass that hashes it,
+ * (3) let the clock of ctimes tick, (4) hash what was linked or pinned. Linking comes before hashing because link(2)
+ * moves the ctime: with a tick between the two, a write after our reading shows.
  */
-
-import { type BigIntStats, closeSync, lstatSync } from 'node:fs';
+import { type BigIntStats, closeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
 import { nowNs, sleep } from '../../linux/time.ts';
 import { fileMode } from '../../manifest/entry.ts';
-import type { ManifestFile } from '../../manifest/manifest.ts';
 import { hashFiles } from '../hash/hash.ts';
-import { directoryIdentityOf, identityOf, isRacy, TICK_NS } from '../store/identity.ts';
+import { identityOf, isRacy, TICK_NS } from '../store/identity.ts';
 import type { Method, Placement } from '../store/placement.ts';
+import { changed, lookAt, type StagedFile, withoutCtime } from './look-again.ts';
 import { openPin, type Pins } from './pin.ts';
 import { finishFile, type Placed, type PlaceRequest, placeFile } from './place.ts';
-
-/** A file of the installation as it was listed. */
-export interface ListedFile {
-  readonly path: string;
-  readonly source: string;
-  readonly stat: BigIntStats;
-}
-
-/** A directory of the installation as it was listed: its mtime tells that names in it came or went. */
-export interface ListedDirectory {
-  readonly path: string;
-  readonly stat: BigIntStats;
-}
-
-/** A file in staging: its manifest entry, how it got there, and the identity that its source had when it was read. */
-export interface StagedFile {
-  readonly entry: ManifestFile;
-  readonly source: string;
-  readonly placement: Placement;
-  readonly sourceIs: string;
-  /** its ctime was too young to rely on, see record.ts */
-  readonly racy: boolean;
-}
-
-/** A staging directory, held open and locked (LOCK_SH) by `directory.fd`. */
-export interface Staged {
-  readonly name: string;
-  readonly directory: Directory;
-  readonly files: readonly StagedFile[];
-}
+import type { ListedFile } from './source.ts';
 
 /** How many files are open at once while they are copied, two descriptors each. */
 const COPY_BATCH = 32;
@@ -57,69 +25,10 @@ const COPY_BATCH = 32;
 /** How many pinned files are open at once while they are hashed. */
 const PIN_BATCH = 256;
 
-/**
- * Builds in `store` under the staging name `name`. Call it with the store's lock held. On an error the directory is
- * closed and stays, for the caller to remove.
- * @param onPlaced called when every file is in its place and whole, before the hashing
- * @param pins takes what can be pinned; the rest is then placed by the first method that works
- * @throws HoldfastError `BAD_SOURCE` (errno ESTALE) where a source changed meanwhile, `PLACEMENT`, `SYSTEM`
- */
-export async function stage(
-  store: Directory,
-  name: string,
-  files: readonly ListedFile[],
-  method: Method,
-  owner: bigint,
-  onPlaced: (path: string) => void,
-  pins?: Pins,
-): Promise<Staged> {
-  store.make(name);
-  const directory = store.enter(name);
-  try {
-    if (!directory.tryLock('shared')) {
-      throw new HoldfastError('SYSTEM', `${quote(directory.path)} is locked by another process`, {
-        path: directory.path,
-      });
-    }
-    makeDirectories(directory, files);
-    const { linked, copied } = await placeAll(directory, files, method, owner, pins);
-    onPlaced(directory.path);
-    const hashed = await hashLinked(directory, linked);
-    return { name, directory, files: [...hashed, ...copied] };
-  } catch (error) {
-    directory.close();
-    throw error;
-  }
-}
-
-/**
- * Looks at the sources again: are they still the files that we read? A ctime alone may have moved because another
- * launch links or unlinks the same inode: then the content is read again.
- * @returns the files with the identities to record
- * @throws HoldfastError `BAD_SOURCE` (errno ESTALE) where one changed
- */
-export async function lookAgain(
-  files: readonly StagedFile[],
-  directories: readonly ListedDirectory[],
-): Promise<StagedFile[]> {
-  for (const { path, stat } of directories) {
-    if (directoryIdentityOf(lookAt(path)) !== directoryIdentityOf(stat)) throw changed(path);
-  }
-  const settled: StagedFile[] = [];
-  for (const file of files) {
-    const stat = lookAt(file.source);
-    const now = identityOf(stat);
-    if (now === file.sourceIs) {
-      settled.push(file);
-      continue;
-    }
-    if (withoutCtime(now) !== withoutCtime(file.sourceIs)) throw changed(file.source);
-    const readFrom = nowNs();
-    const [result] = await hashFiles([{ path: file.source, size: Number(stat.size) }]);
-    if (result?.sha256 !== file.entry.sha256) throw changed(file.source);
-    settled.push({ ...file, sourceIs: now, racy: isRacy(stat, readFrom) });
-  }
-  return settled;
+/** What placeFiles has put there: copies are hashed already, what was linked or pinned is not. */
+export interface PlacedFiles {
+  readonly linked: readonly LinkedFile[];
+  readonly copied: readonly StagedFile[];
 }
 
 function makeDirectories(staging: Directory, files: readonly ListedFile[]): void {
@@ -133,7 +42,8 @@ function makeDirectories(staging: Directory, files: readonly ListedFile[]): void
   for (const file of files) make(dirname(file.path));
 }
 
-interface LinkedFile {
+/** A file that was linked, reflinked or pinned. */
+export interface LinkedFile {
   readonly file: PlaceRequest;
   readonly placement: Placement;
   /** of a pinned file its descriptor */
@@ -141,13 +51,19 @@ interface LinkedFile {
   readonly stat: BigIntStats;
 }
 
-async function placeAll(
+/**
+ * Puts every file into its place, whole. Call it with the store's lock held.
+ * @param pins takes what can be pinned; the rest is then placed by the first method that works
+ * @throws HoldfastError `BAD_SOURCE` (errno ESTALE) where a source changed meanwhile, `PLACEMENT`, `SYSTEM`
+ */
+export async function placeFiles(
   staging: Directory,
   files: readonly ListedFile[],
   method: Method,
   owner: bigint,
   pins: Pins | undefined,
-) {
+): Promise<PlacedFiles> {
+  makeDirectories(staging, files);
   const linked: LinkedFile[] = [];
   const copied: StagedFile[] = [];
   let batch: OpenCopy[] = [];
@@ -204,7 +120,8 @@ async function copyBatch(staging: Directory, batch: readonly OpenCopy[]): Promis
   }
 }
 
-async function hashLinked(staging: Directory, linked: readonly LinkedFile[]): Promise<StagedFile[]> {
+/** Hashes what placeFiles has linked or pinned. @throws HoldfastError as placeFiles */
+export async function hashStaged(staging: Directory, { linked, copied }: PlacedFiles): Promise<StagedFile[]> {
   if (linked.some(({ stat }) => isRacy(stat, nowNs()))) await sleep(Number(TICK_NS / 1_000_000n) + 1);
   const hashed: StagedFile[] = [];
   // a pinned file is opened for its hashing, which must not take all descriptors that there are
@@ -212,7 +129,7 @@ async function hashLinked(staging: Directory, linked: readonly LinkedFile[]): Pr
   for (let at = 0; at < linked.length; at += most) {
     hashed.push(...(await hashBatch(staging, linked.slice(at, at + most))));
   }
-  return hashed;
+  return [...hashed, ...copied];
 }
 
 async function hashBatch(staging: Directory, linked: readonly LinkedFile[]): Promise<StagedFile[]> {
@@ -262,24 +179,4 @@ function sourceAfter(file: PlaceRequest, placed: Placed): BigIntStats {
       : identityOf(stat) === identityOf(file.stat);
   if (!same) throw changed(file.source);
   return stat;
-}
-
-function lookAt(source: string): BigIntStats {
-  try {
-    return lstatSync(source, { bigint: true });
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') throw changed(source);
-    throw systemError('look at', source, error);
-  }
-}
-
-function withoutCtime(identity: string): string {
-  return identity.slice(0, identity.lastIndexOf(':'));
-}
-
-function changed(source: string): HoldfastError {
-  return new HoldfastError('BAD_SOURCE', `${quote(source)} changed while the snapshot was made`, {
-    path: source,
-    errno: 'ESTALE',
-  });
 }

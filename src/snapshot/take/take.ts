@@ -1,32 +1,56 @@
 /**
- * Takes the snapshot that a launch runs from: the one that is there and proven, or a new one.
+ * Takes the snapshot that a launch runs from: the one that is there and proven, or a new one. STEPS is the procedure.
  *
- *  1. lock           the store is ours for work on the disk
- *  2. wipe-staging   what crashes left; before the proof, since unlink(2) moves the ctime of hard-linked sources
- *  3. prove          a snapshot whose record says that nothing changed: used as it is (on to 10)
- *  4. inspect        list the installation; traces of an upgrade: let go of everything, wait, begin again
- *                    (a release archive is unpacked here, into a locked staging directory that is gone by step 9)
- *  5. prove-by-hash  what is in doubt is read; a snapshot that agrees is used (on to 9)
- *  6. stage          place and hash every file; the staging directory carries our live lock
- *  7. ask-versions   without the store's lock; disagreement: throw the staging away, wait, begin again
- *  8. wipe           snapshots that nothing runs from; before the record, for the reason of step 2
- *  9. record         the sources looked at again, then .record.json, SHA256SUMS, and the manifest last
- * 10. publish        one rename to <id>; then `current`
- *
- * A crash between any two leaves either a staging directory, which the next launch wipes, or (between 8 and 10) fewer
- * snapshots, none of them live; after the rename the snapshot is whole, and `current` may point to the one before.
+ * A crash between any two steps leaves either a staging directory, which the next launch wipes, or, after `publish`, a
+ * whole snapshot and some that nobody needs any more. What was there is only wiped when the new one has its name: a
+ * launch that fails leaves the store with the snapshots that it had.
  */
-
-import { accessSync, constants } from 'node:fs';
-import { errnoOf, HoldfastError, systemError } from '../../errors.ts';
+import { HoldfastError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
 import { monotonicMs, sleep } from '../../linux/time.ts';
 import { setCurrent } from '../store/current.ts';
 import { readRecord } from '../store/record.ts';
 import { listStore } from '../store/store.ts';
 import { wipe } from '../store/wipe.ts';
-import { checkRoot, findProven } from './by-record.ts';
-import { type Found, HeldLock, type Taken, type TakeRequest, type Unsettled } from './request.ts';
+import { findProven } from './by-record.ts';
+import { checkProgram, checkRoot } from './checks.ts';
+import type { Source, Unsettled } from './source.ts';
+import type { Observer, Taken, Terms } from './terms.ts';
+import { type Step, Work } from './work.ts';
+
+interface NamedStep {
+  /** as `--verbose` and the `steps` of `snapshot --json` show it */
+  readonly name: string;
+  readonly run: Step;
+  /** passed over where a snapshot was found that can be used */
+  readonly builds?: true;
+}
+
+/** The steps of an attempt, in order. */
+const STEPS: readonly NamedStep[] = [
+  // the store is ours for work on the disk
+  { name: 'lock', run: lock },
+  // what crashes left; before the proof, since unlink(2) moves the ctime of hard-linked sources
+  { name: 'wipe-staging', run: wipeStaging },
+  // a snapshot whose record says that nothing changed
+  { name: 'prove', run: proveByRecord },
+  // list the source; traces of an upgrade: let go of everything, wait, begin again
+  building('inspect', 'inspect'),
+  // what is in doubt is read; a snapshot that agrees is used
+  building('prove-by-hash', 'proveByHash'),
+  // place and hash every file; the staging directory carries our live lock
+  building('stage', 'stage'),
+  // without the store's lock; disagreement: throw the staging away, wait, begin again
+  building('ask-versions', 'askVersions'),
+  // another launch may have been faster meanwhile
+  building('lock', 'lockAgain'),
+  // the sources looked at again, then SHA256SUMS, the manifest and .record.json
+  building('record', 'record'),
+  // one rename to <id> of what was built; `current` leads to the snapshot
+  { name: 'publish', run: publish },
+  // snapshots that nothing runs from
+  { name: 'wipe', run: wipeOthers },
+];
 
 /** How often to look at an upgrade that gives no hint of its end, ms. */
 const LOOK_MS = 250;
@@ -36,112 +60,83 @@ const LOOK_MS = 250;
  * @throws HoldfastError `GATE` after `settleMs` of disagreement, `ROOT_MISMATCH`, `BAD_SOURCE`, `PLACEMENT`,
  *   `STORE_REFUSED`, `NOEXEC` where the store cannot hold programs, `SYSTEM`
  */
-export async function takeSnapshot(request: TakeRequest): Promise<Taken> {
-  const deadline = monotonicMs() + request.settleMs;
+export async function takeSnapshot(
+  store: Directory,
+  source: Source,
+  terms: Terms,
+  observer: Observer,
+): Promise<Taken> {
+  const deadline = monotonicMs() + terms.settleMs;
   let said = false;
   for (;;) {
-    const outcome = await attempt(request);
+    const outcome = await attempt(new Work(store, source, terms, observer));
     if (!('unsettled' in outcome)) return outcome;
     const left = deadline - monotonicMs();
     if (left <= 0) throw outcome.unsettled;
-    if (!said) request.onSettling(outcome.unsettled);
+    if (!said) observer.settling(outcome.unsettled);
     said = true;
-    request.onStep('settle');
+    observer.step('settle');
     await sleep(Math.min(left, outcome.retryInMs ?? LOOK_MS));
   }
 }
 
-/**
- * Points a store that cannot hold programs to the snapshot in a fallback, by an absolute path, and wipes what it still
- * has from before: whoever looks for the snapshot looks here first.
- */
-export async function pointTo(
-  store: Directory,
-  path: string,
-  request: Omit<TakeRequest, 'store'>,
-): Promise<void> {
-  const lock = new HeldLock({ ...request, store });
-  await lock.take();
+/** All steps, once. */
+async function attempt(work: Work): Promise<Taken | Unsettled> {
   try {
-    await wipe(store, listStore(store).snapshots);
-    setCurrent(store, path, request.pid);
-  } finally {
-    lock.release();
-  }
-}
-
-/** Steps 1 to 10, once. */
-async function attempt(request: TakeRequest): Promise<Taken | Unsettled> {
-  const { store, onStep } = request;
-  const lock = new HeldLock(request);
-  await lock.take();
-  try {
-    onStep('wipe-staging');
-    const { staging, snapshots } = listStore(store);
-    const wiped = await wipe(store, staging);
-    onStep('prove');
-    const proven = findProven(request, snapshots);
-    if (proven !== undefined) return await keep(request, proven, true, wiped);
-
-    onStep('inspect');
-    await checkExecutable(store);
-    const listing = await request.inspect(store);
-    if ('unsettled' in listing) return listing;
-    const { takeAnew } = await import('./anew.ts'); // a proven snapshot needs none of it
-    const taken = await takeAnew(request, lock, listing);
-    if ('unsettled' in taken) return taken;
-    return await keep(request, taken, taken.reused, [...wiped, ...taken.wiped]);
+    for (const { name, run, builds } of STEPS) {
+      if (builds === true && work.found !== undefined) continue;
+      work.observer.step(name);
+      const unsettled = await run(work);
+      if (unsettled !== undefined) return unsettled;
+    }
+    return work.hand();
   } catch (error) {
-    if (!isPassing(error) && !isInterrupted(error, request)) throw error;
+    if (!isPassing(error) && !isInterrupted(error, work)) throw error;
     return { unsettled: asGateError(error) };
   } finally {
-    lock.release();
+    await work.close();
   }
 }
 
-/** Steps 8 and 10 for a snapshot that is there. */
-async function keep(
-  request: TakeRequest,
-  found: Found,
-  reused: boolean,
-  wiped: readonly string[],
-): Promise<Taken> {
-  const { store, onStep } = request;
-  try {
-    checkRoot(request, found.record.root);
-    await checkProgram(store, found);
-    onStep('wipe');
-    const others = reused ? listStore(store).snapshots.filter(name => name !== found.id) : [];
-    const more = await wipe(store, others);
-    onStep('publish');
-    setCurrent(store, found.id, request.pid);
-    return { ...found, reused, wiped: [...wiped, ...more] };
-  } catch (error) {
-    found.directory.close();
-    throw error;
-  }
+/** A step of build.ts, which a launch of a proven snapshot does not load. */
+function building(name: string, step: keyof typeof import('./build.ts')): NamedStep {
+  return { name, builds: true, run: async work => (await import('./build.ts'))[step](work) };
 }
 
-/** @throws HoldfastError `NOEXEC` where the store's file system executes nothing, or anything */
-async function checkExecutable(store: Directory): Promise<void> {
-  const { whyUnfit } = await import('../store/executable.ts');
-  const reason = whyUnfit(store.at(), store.path);
-  if (reason === undefined) return;
-  throw new HoldfastError('NOEXEC', reason, {
-    path: store.path,
-    hint: ['holdfast noexec-check says why, and what to do', 'or use a store elsewhere: --snapshot-dir=DIR'],
-  });
+async function lock(work: Work): Promise<undefined> {
+  await work.lock();
 }
 
-/** lightningd itself asks access(X_OK) of its own path (lightningd.c, find_my_abspath). */
-async function checkProgram(store: Directory, found: Found): Promise<void> {
-  const { program } = found.record;
-  try {
-    accessSync(found.directory.at(program), constants.X_OK);
-  } catch (error) {
-    if (errnoOf(error) === 'EACCES') await checkExecutable(store);
-    throw systemError('execute', found.directory.show(program), error);
+async function wipeStaging(work: Work): Promise<undefined> {
+  work.wiped.push(...(await wipe(work.store, listStore(work.store).staging)));
+}
+
+function proveByRecord(work: Work): undefined {
+  work.found = findProven(work.store, listStore(work.store).snapshots, work.source, work.terms);
+}
+
+async function publish(work: Work): Promise<undefined> {
+  const { store, source, terms, draft } = work;
+  if (draft !== undefined) {
+    work.found = draft.publish();
+    work.reused = false;
+    work.pins = draft.pins?.held;
+    work.draft = undefined;
   }
+  const { found } = work;
+  if (found === undefined) return; // never: the steps before have found or built one
+  checkRoot(source, terms, found.record.root);
+  await checkProgram(store, found);
+  setCurrent(store, found.id, terms.pid);
+}
+
+async function wipeOthers(work: Work): Promise<undefined> {
+  const { store, found } = work;
+  const others = listStore(store).snapshots.filter(name => name !== found?.id);
+  const wiped = await wipe(store, others);
+  if (wiped.length === 0 || found === undefined) return;
+  work.wiped.push(...wiped);
+  work.found = await (await import('./refresh-record.ts')).refreshRecord(found);
 }
 
 /** Does this error mean that somebody is replacing files just now? */
@@ -153,13 +148,13 @@ function isPassing(error: unknown): error is HoldfastError {
 const PASSING: ReadonlySet<string> = new Set(['ESTALE', 'ENOENT']);
 
 /** Not an installation, though a snapshot was taken of it: its files are being removed and put back. */
-function isInterrupted(error: unknown, request: TakeRequest): error is HoldfastError {
+function isInterrupted(error: unknown, { store, source }: Work): error is HoldfastError {
   if (!(error instanceof HoldfastError) || error.code !== 'NOT_AN_INSTALLATION') return false;
-  if (request.archiveIs !== undefined) return false; // an archive is not upgraded in place
-  return listStore(request.store).snapshots.some(id => {
-    const directory = request.store.enter(id);
+  if (source.identity !== undefined) return false; // an archive is not upgraded in place
+  return listStore(store).snapshots.some(id => {
+    const directory = store.enter(id);
     try {
-      return readRecord(directory)?.lightningd === request.lightningd;
+      return readRecord(directory)?.lightningd === source.path;
     } finally {
       directory.close();
     }

@@ -1,0 +1,25 @@
+/** A look at the installation before anything is made of it. Only reads. */
+
+import { HoldfastError } from '../../errors.ts';
+import { listContents } from '../../lightning/installation/contents.ts';
+import { findInstallation } from '../../lightning/installation/installation.ts';
+import { nowNs } from '../../linux/time.ts';
+import type { Listing, Unsettled } from '../../snapshot/take/source.ts';
+import { lookForUpgrade } from './gate.ts';
+
+/** Lists the files of an installation, unless it shows traces of an upgrade. @throws HoldfastError, see listContents */
+export function listInstallation(lightningd: string): Listing | Unsettled {
+  const installation = findInstallation(lightningd);
+  const contents = listContents(installation);
+  return lookForUpgrade(installation, contents, nowNs()) ?? { program: installation.lightningd, ...contents };
+}
+
+/** What a new snapshot takes when every file is copied; an installation that changes just now is for the gate. */
+export function neededBytes(lightningd: string): bigint {
+  try {
+    return listContents(findInstallation(lightningd)).files.reduce((sum, { stat }) => sum + stat.size, 0n);
+  } catch (error) {
+    if (error instanceof HoldfastError) return 0n;
+    throw error;
+  }
+}

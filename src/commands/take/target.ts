@@ -1,0 +1,53 @@
+/** What `run` and `snapshot` are about: lightningd as it was named, and what its command line and configuration say. */
+import { HoldfastError, quote } from '../../errors.ts';
+import { type LightningOptions, readLightningOptions } from '../../lightning/config/options.ts';
+import { locateLightningd } from '../../lightning/installation/locate.ts';
+import type { Context } from '../context.ts';
+
+/** How the operator named it. */
+export interface TargetOptions {
+  /** LIGHTNINGD as typed; undefined: `lightningd` */
+  readonly lightningd: string | undefined;
+  /** the release archive to take the installation from, absolute; `lightningd` is then undefined */
+  readonly from: string | undefined;
+  /** lightningd's arguments */
+  readonly args: readonly Buffer[];
+}
+
+/** lightningd as named, and what its arguments say. */
+export interface Target {
+  /** as found in PATH or named, or the release archive; absolute */
+  readonly lightningd: string;
+  readonly options: LightningOptions;
+}
+
+/** Finds lightningd, and reads its command line and configuration. @throws HoldfastError */
+export function findTarget({ lightningd, from, args }: TargetOptions, context: Context): Target {
+  const { cwd, environment } = context;
+  const skip = (path: string): boolean => path === context.self;
+  const locate = () => locateLightningd(lightningd ?? 'lightningd', { PATH: environment.PATH }, cwd, skip);
+  return {
+    lightningd: from ?? locate(),
+    options: readLightningOptions(args, { cwd, home: environment.HOME }),
+  };
+}
+
+/** A snapshot would go to the wrong lightning-dir. @throws HoldfastError `CONFIG` */
+export function refuseMissingConf({ missingConf }: LightningOptions): void {
+  if (missingConf === undefined) return;
+  throw new HoldfastError('CONFIG', `there is no configuration file ${quote(missingConf)}`, {
+    path: missingConf,
+  });
+}
+
+/** Says which configured programs run from where they are. */
+export function warnOfOutsiders(
+  { plugins, pluginDirs, subdaemons }: LightningOptions,
+  context: Context,
+): void {
+  const outsiders = [...plugins, ...pluginDirs, ...subdaemons.map(({ path }) => path)];
+  if (outsiders.length === 0) return;
+  context.warn(
+    `configured plugins and subdaemons run from where they are, not from the snapshot: ${outsiders.map(quote).join(', ')}`,
+  );
+}

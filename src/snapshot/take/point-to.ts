@@ -1,0 +1,27 @@
+/** Where the store is a fallback, the store that cannot hold programs leads there. */
+import type { Directory } from '../../linux/directory.ts';
+import { setCurrent } from '../store/current.ts';
+import { lockStore } from '../store/lock.ts';
+import { listStore } from '../store/store.ts';
+import { wipe } from '../store/wipe.ts';
+import type { Observer, Terms } from './terms.ts';
+
+/**
+ * Points a store that cannot hold programs to the snapshot in a fallback, by an absolute path, and wipes what it still
+ * has from before: whoever looks for the snapshot looks here first.
+ */
+export async function pointTo(
+  store: Directory,
+  path: string,
+  { pid }: Pick<Terms, 'pid'>,
+  { step, lockWait }: Observer,
+): Promise<void> {
+  step('lock');
+  const lock = await lockStore(store, lockWait);
+  try {
+    setCurrent(store, path, pid);
+    await wipe(store, listStore(store).snapshots);
+  } finally {
+    lock.release();
+  }
+}
