@@ -99,7 +99,7 @@ export async function record(work: Work): Promise<undefined> {
     throw new Error('nobody was asked yet');
   }
   const unusable = listStore(store).snapshots.filter(name => isOfRoot(name, manifest.root));
-  work.wiped.push(...(await wipe(store, unusable)));
+  work.wiped.push(...(await wipe(store, unusable, work.warnings)));
   const settled = await lookAgain(draft.files, listing.directories);
   source.release?.();
   const files = recordFiles(directory, settled);

@@ -108,7 +108,7 @@ async function lock(work: Work): Promise<undefined> {
 }
 
 async function wipeStaging(work: Work): Promise<undefined> {
-  work.wiped.push(...(await wipe(work.store, listStore(work.store).staging)));
+  work.wiped.push(...(await wipe(work.store, listStore(work.store).staging, work.warnings)));
 }
 
 function proveByRecord(work: Work): undefined {
@@ -133,7 +133,7 @@ async function publish(work: Work): Promise<undefined> {
 async function wipeOthers(work: Work): Promise<undefined> {
   const { store, found } = work;
   const others = listStore(store).snapshots.filter(name => name !== found?.id);
-  const wiped = await wipe(store, others);
+  const wiped = await wipe(store, others, work.warnings);
   if (wiped.length === 0 || found === undefined) return;
   work.wiped.push(...wiped);
   work.found = await (await import('./refresh-record.ts')).refreshRecord(found);
