@@ -1,15 +1,20 @@
 /**
- * Reads the image of a program for the strings that were compiled into it, in flat memory. Never executes it.
+ * Reads the image of a program: what its headers say, and the strings that were compiled into it, in flat memory. Never
+ * executes it, and believes nothing of it: an image may be cut short, or not be one at all.
  */
 import { fstatSync, readSync } from 'node:fs';
 
 const CHUNK = 1 << 20;
 /** elf(5) */
 const ELF_MAGIC = 0x7f454c46;
+const ET_REL = 1;
+const ET_CORE = 4;
 const PT_LOAD = 1;
 const PT_INTERP = 3;
 const PF_X = 1;
 const PF_W = 2;
+const SHT_NULL = 0;
+const SHT_NOBITS = 8;
 /** limits.h */
 const PATH_MAX = 4096;
 
@@ -25,14 +30,44 @@ export function isElf(fd: number): boolean {
   return readSync(fd, magic, 0, 4, 0) === 4 && magic.readUInt32BE() === ELF_MAGIC;
 }
 
+/** What an image says of itself in its headers. elf(5) */
+export interface Elf {
+  /** a program or a shared library, not an object file (`.o`) or a core dump */
+  readonly isLoadable: boolean;
+  /** the dynamic loader that a program asks the kernel for (PT_INTERP); undefined for a static one, or a library */
+  readonly interpreter: string | undefined;
+  /** the parts that are loaded and never written to: where a compiler keeps its constants */
+  readonly constants: readonly Range[];
+  /** the size that its headers say the file has at least: a shorter one is cut short */
+  readonly saysSize: number;
+}
+
+/** Reads the headers; undefined for a file that is no ELF. One that is cut short says so in `saysSize`. */
+export function readElf(fd: number): Elf | undefined {
+  const header = readHeader(fd);
+  if (header === undefined) return undefined;
+  const segments = segmentsOf(fd, header);
+  const named = segments.find(({ type }) => type === PT_INTERP);
+  return {
+    isLoadable: header.type !== ET_REL && header.type !== ET_CORE,
+    interpreter: named === undefined ? undefined : readText(fd, named),
+    constants: segments.filter(({ type, flags }) => type === PT_LOAD && (flags & PF_W) === 0),
+    saysSize: [header.segments, header.sections, ...segments, ...sectionsOf(fd, header)].reduce(
+      (most, { offset, length }) => Math.max(most, offset + length),
+      header.bytes,
+    ),
+  };
+}
+
 /**
  * The parts of a file in which to look for constants, in helpings: the read-only segments, the other segments (linkers
  * without `-z separate-code` put constants beside the code), all of it. Of a file that is no ELF: all of it.
- * elf(5)
  */
 export function loadedRanges(fd: number): Range[][] {
   const { size } = fstatSync(fd);
-  const loaded = segmentsOf(fd, size).filter(({ type, offset }) => type === PT_LOAD && offset <= size);
+  const header = readHeader(fd);
+  const segments = header === undefined ? [] : segmentsOf(fd, header);
+  const loaded = segments.filter(({ type, offset }) => type === PT_LOAD && offset <= size);
   const whole = [[{ offset: 0, length: size }]];
   if (loaded.length === 0) return whole;
   const isReadOnly = ({ flags }: Segment) => (flags & (PF_X | PF_W)) === 0;
@@ -41,11 +76,13 @@ export function loadedRanges(fd: number): Range[][] {
 
 /** The ELF interpreter (the dynamic loader) that a program asks the kernel for; undefined for a static one. elf(5) */
 export function elfInterpreter(fd: number): string | undefined {
-  const { size } = fstatSync(fd);
-  const segment = segmentsOf(fd, size).find(({ type }) => type === PT_INTERP);
-  if (segment === undefined || segment.length > PATH_MAX) return undefined;
-  const bytes = Buffer.alloc(segment.length);
-  const read = readSync(fd, bytes, 0, bytes.length, segment.offset);
+  return readElf(fd)?.interpreter;
+}
+
+function readText(fd: number, { offset, length }: Range): string | undefined {
+  if (length > PATH_MAX) return undefined;
+  const bytes = Buffer.alloc(length);
+  const read = readSync(fd, bytes, 0, length, offset);
   return bytes.toString('utf8', 0, read).replace(/\0.*$/s, '');
 }
 
@@ -54,32 +91,74 @@ interface Segment extends Range {
   readonly flags: number;
 }
 
-/** The program headers; none of a file that is no ELF, or whose table is not all there. */
-function segmentsOf(fd: number, size: number): Segment[] {
-  const header = Buffer.alloc(64);
-  if (readSync(fd, header, 0, 64, 0) < 52 || header.readUInt32BE(0) !== ELF_MAGIC) return [];
-  const wide = header[4] === 2;
-  const little = header[5] === 1;
+/** A table of headers: `length` is that of all of it. */
+interface Table extends Range {
+  readonly entrySize: number;
+}
+
+interface Header {
+  readonly type: number;
+  /** the size of the header itself */
+  readonly bytes: number;
+  readonly segments: Table;
+  readonly sections: Table;
+  readonly word: (bytes: Buffer, at: number) => number;
+  /** a word of 64 bits in a 64-bit image, else of 32; `at` is that of either */
+  readonly long: (bytes: Buffer, at64: number, at32: number) => number;
+  readonly isWide: boolean;
+}
+
+/** The ELF header; undefined of a file that does not begin as one. What the file does not hold is read as 0. */
+function readHeader(fd: number): Header | undefined {
+  const bytes = Buffer.alloc(64);
+  if (readSync(fd, bytes, 0, 64, 0) < 4 || bytes.readUInt32BE(0) !== ELF_MAGIC) return undefined;
+  const isWide = bytes[4] === 2;
+  const little = bytes[5] === 1;
   const half = (b: Buffer, at: number) => (little ? b.readUInt16LE(at) : b.readUInt16BE(at));
   const word = (b: Buffer, at: number) => (little ? b.readUInt32LE(at) : b.readUInt32BE(at));
-  const address = (b: Buffer, at: number) =>
-    wide ? Number(little ? b.readBigUInt64LE(at) : b.readBigUInt64BE(at)) : word(b, at);
+  const long = (b: Buffer, at64: number, at32: number) =>
+    isWide ? Number(little ? b.readBigUInt64LE(at64) : b.readBigUInt64BE(at64)) : word(b, at32);
+  const table = (offset: number, sizeAt: number): Table => {
+    const entrySize = half(bytes, sizeAt);
+    return { offset, entrySize, length: offset === 0 ? 0 : entrySize * half(bytes, sizeAt + 2) };
+  };
+  return {
+    type: half(bytes, 0x10),
+    bytes: isWide ? 64 : 52,
+    segments: table(long(bytes, 0x20, 0x1c), isWide ? 0x36 : 0x2a),
+    sections: table(long(bytes, 0x28, 0x20), isWide ? 0x3a : 0x2e),
+    word,
+    long,
+    isWide,
+  };
+}
 
-  const entrySize = half(header, wide ? 0x36 : 0x2a);
-  const count = half(header, wide ? 0x38 : 0x2c);
-  const tableAt = address(header, wide ? 0x20 : 0x1c);
-  if (entrySize < (wide ? 56 : 32) || tableAt + entrySize * count > size) return [];
-  const table = Buffer.alloc(entrySize * count);
-  if (readSync(fd, table, 0, table.length, tableAt) < table.length) return [];
-  return Array.from({ length: count }, (_, index) => {
-    const at = index * entrySize;
-    return {
-      type: word(table, at),
-      flags: word(table, at + (wide ? 4 : 24)),
-      offset: address(table, at + (wide ? 8 : 4)),
-      length: address(table, at + (wide ? 32 : 16)),
-    };
-  });
+/** The program headers; none where their table is not all there. */
+function segmentsOf(fd: number, header: Header): Segment[] {
+  const { isWide, word, long } = header;
+  return entriesOf(fd, header.segments, isWide ? 56 : 32).map(entry => ({
+    type: word(entry, 0),
+    flags: word(entry, isWide ? 4 : 24),
+    offset: long(entry, 8, 4),
+    length: long(entry, 32, 16),
+  }));
+}
+
+/** The sections that take room in the file; none where their table is not all there. */
+function sectionsOf(fd: number, header: Header): Range[] {
+  const { isWide, word, long } = header;
+  return entriesOf(fd, header.sections, isWide ? 64 : 40)
+    .filter(entry => ![SHT_NULL, SHT_NOBITS].includes(word(entry, 4)))
+    .map(entry => ({ offset: long(entry, 24, 16), length: long(entry, 32, 20) }));
+}
+
+function entriesOf(fd: number, { offset, length, entrySize }: Table, least: number): Buffer[] {
+  if (length === 0 || entrySize < least || offset + length > fstatSync(fd).size) return [];
+  const table = Buffer.alloc(length);
+  if (readSync(fd, table, 0, length, offset) < length) return [];
+  return Array.from({ length: length / entrySize }, (_, n) =>
+    table.subarray(n * entrySize, (n + 1) * entrySize),
+  );
 }
 
 /**
