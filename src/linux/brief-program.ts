@@ -21,14 +21,18 @@ export interface BriefAnswer {
   readonly end: BriefEnd;
   /** for `not executed`: the errno's name */
   readonly errno: string | undefined;
+  /** for `exited`: its exit status, or 128 + the signal's number as a shell says it */
+  readonly status: number | undefined;
 }
 
-/** Bounds for one program. */
+/** Bounds for one program, and what counts as said. */
 export interface BriefLimits {
   /** ms until it is killed */
   readonly ms: number;
   /** bytes of output after which it is killed */
   readonly bytes: number;
+  /** its standard error counts as output too */
+  readonly withErrors?: boolean;
 }
 
 const POLL_MS = 1;
@@ -51,13 +55,13 @@ export async function runBriefly(
       descriptors: [
         [0, 'null'],
         [1, writeEnd],
-        [2, 'null'],
+        [2, limits.withErrors === true ? writeEnd : 'null'],
       ],
       ownGroup: true,
     });
   } catch (error) {
     closeSync(readEnd);
-    return { output: Buffer.alloc(0), end: 'not executed', errno: errnoOf(error) };
+    return { output: Buffer.alloc(0), end: 'not executed', errno: errnoOf(error), status: undefined };
   } finally {
     closeSync(writeEnd);
   }
@@ -74,9 +78,16 @@ export async function runBriefly(
     else await sleep(POLL_MS);
   }
   sendSignal(-pid, SIGKILL); // the group: while its leader is not waited for yet, the group's number is nobody else's
-  call('int waitpid(int pid, void *status, int options)', pid, null, 0);
+  const status = Buffer.alloc(4);
+  call('int waitpid(int pid, void *status, int options)', pid, status, 0);
   closeSync(readEnd);
-  return { output: reader.output(), end, errno: undefined };
+  return { output: reader.output(), end, errno: undefined, status: shellStatus(status.readInt32LE()) };
+}
+
+/** The macros of wait(2). */
+function shellStatus(status: number): number {
+  const signal = status & 0x7f;
+  return signal === 0 ? (status >> 8) & 0xff : 128 + signal;
 }
 
 /** Collects what is in a pipe, without waiting. */

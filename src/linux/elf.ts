@@ -80,15 +80,33 @@ export function elfInterpreter(fd: number): string | undefined {
 }
 
 function readText(fd: number, { offset, length }: Range): string | undefined {
-  if (length > PATH_MAX) return undefined;
+  if (length > PATH_MAX || offset > fstatSync(fd).size) return undefined;
   const bytes = Buffer.alloc(length);
   const read = readSync(fd, bytes, 0, length, offset);
   return bytes.toString('utf8', 0, read).replace(/\0.*$/s, '');
 }
 
-interface Segment extends Range {
+/** A program header, as far as it is of use. */
+export interface Segment extends Range {
   readonly type: number;
   readonly flags: number;
+  /** where it lies in memory before it is moved as a whole */
+  readonly address: number;
+}
+
+/** The program headers, and how the image writes its words. */
+export interface Segments {
+  readonly segments: readonly Segment[];
+  readonly isWide: boolean;
+  /** reads a word of 64 bits in a 64-bit image, else of 32; `at` is that of either */
+  readonly long: (bytes: Buffer, at64: number, at32: number) => number;
+}
+
+/** Reads them; undefined for a file that is no ELF. */
+export function readSegments(fd: number): Segments | undefined {
+  const header = readHeader(fd);
+  if (header === undefined) return undefined;
+  return { segments: segmentsOf(fd, header), isWide: header.isWide, long: header.long };
 }
 
 /** A table of headers: `length` is that of all of it. */
@@ -140,6 +158,7 @@ function segmentsOf(fd: number, header: Header): Segment[] {
     type: word(entry, 0),
     flags: word(entry, isWide ? 4 : 24),
     offset: long(entry, 8, 4),
+    address: long(entry, 16, 8),
     length: long(entry, 32, 16),
   }));
 }

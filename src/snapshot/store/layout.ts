@@ -4,7 +4,8 @@
  *     subdaemons/
  *       .lock                      one flock for build and wipe
  *       .staging-4711-8f3a09c2     a snapshot being built
- *       0123456789abcdef/          a snapshot: bin/, libexec/, manifest.json, SHA256SUMS, .record.json
+ *       0123456789abcdef/          a snapshot: bin/, libexec/, manifest.json, SHA256SUMS, .record.json; with held
+ *                                  libraries also libraries.json, .libraries/, and links to that beside the programs
  *       0123456789abcdef.1/        the same, where a damaged live one held the name
  *       current -> 0123456789abcdef
  */
@@ -22,11 +23,20 @@ export const MANIFEST_NAME = 'manifest.json';
 export const SHA256SUMS_NAME = 'SHA256SUMS';
 /** In a snapshot: the cache that proves it without hashing. */
 export const RECORD_NAME = '.record.json';
+/** In a snapshot: the directory of its held libraries; beside its programs a symbolic link of this name to it. */
+export const LIBRARIES_DIR = '.libraries';
+/** In a snapshot: what is in that directory. */
+export const LIBRARIES_NAME = 'libraries.json';
 /** Where the interpreter leaves its cache beside a Python plugin. */
 export const PYCACHE_NAME = '__pycache__';
 
 /** What holdfast itself puts at the top of a snapshot, beside the entries. */
-export const OUR_FILES: ReadonlySet<string> = new Set([MANIFEST_NAME, SHA256SUMS_NAME, RECORD_NAME]);
+export const OUR_FILES: ReadonlySet<string> = new Set([
+  MANIFEST_NAME,
+  SHA256SUMS_NAME,
+  RECORD_NAME,
+  LIBRARIES_NAME,
+]);
 
 const STAGING = /^\.staging-\d+-[0-9a-f]{8}$/;
 const SNAPSHOT = /^[0-9a-f]{16}(\.[1-9]\d{0,5})?$/;
