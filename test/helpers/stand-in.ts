@@ -8,14 +8,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { StandIn } from '../../fixtures/stand-in/layout.js';
-import { compile, makeCInstallation } from '../../fixtures/stand-in/make-c.js';
+import { compile, makeCInstallation, makeLibraries } from '../../fixtures/stand-in/make-c.js';
 import { until } from './running.ts';
 
 export type { StandIn } from '../../fixtures/stand-in/layout.js';
 export { ageDirectories } from '../../fixtures/stand-in/layout.js';
 export { makeInstallation } from '../../fixtures/stand-in/make.js';
 export { listFiles, UPGRADES, upgrade } from '../../fixtures/stand-in/upgrade.js';
-export { makeCInstallation };
+export { makeCInstallation, makeLibraries };
 
 /** Why the C stand-in cannot be had here, for `ctx.skip(noCompiler)`; undefined when it can. */
 export function noCompiler(): string | undefined {
