@@ -1,13 +1,13 @@
 /**
- * Finds the libraries that a snapshot's programs load, by asking the loader (linux/loader.ts), and notes what the answer
+ * Finds the libraries that a snapshot's programs load, by asking the loader (linux/loader/loader.ts), and notes what the answer
  * rests on. Programs that ask for the same in the same way get the same answer, and are asked for once: of a real
  * installation's thirty-three, six (measured). Only looks, and starts loaders.
  */
 import { type BigIntStats, closeSync, constants, lstatSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { quote, systemError } from '../../errors.ts';
-import { type Dynamic, readDynamic } from '../../linux/elf-dynamic.ts';
-import { askLoader, belongsToLoader, isGlibcLoader, type LoaderAnswer } from '../../linux/loader.ts';
+import { type Dynamic, readDynamic } from '../../linux/loader/dynamic.ts';
+import { askLoader, belongsToLoader, isGlibcLoader, type LoaderAnswer } from '../../linux/loader/loader.ts';
 import { LIBRARIES_DIR } from '../store/layout.ts';
 import { isLibraryName } from './document.ts';
 import { type LibraryEvidence, noteEvidence } from './evidence.ts';

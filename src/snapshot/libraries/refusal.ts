@@ -1,6 +1,6 @@
 /** The gate's refusal of programs that cannot be loaded: which program, which library, and who would have it. */
 import { HoldfastError, quote } from '../../errors.ts';
-import { type LibraryOwner, ownerOfLibrary } from '../../linux/library-owner.ts';
+import { type LibraryOwner, ownerOfLibrary } from '../../linux/loader/library-owner.ts';
 import type { BrokenProgram } from './find.ts';
 
 /** How many lines of a table an operator reads. */

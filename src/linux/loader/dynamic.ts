@@ -3,7 +3,7 @@
  * few kilobytes, never executes anything. An image that is damaged asks for nothing: whoever loads it will say so.
  */
 import { readSync } from 'node:fs';
-import { elfInterpreter, readSegments, type Segment, type Segments } from '../elf.ts';
+import { readSegments, type Segment, type Segments } from '../elf.ts';
 
 /** What the loader is asked for. */
 export interface Dynamic {
@@ -19,6 +19,7 @@ export interface Dynamic {
 
 const PT_LOAD = 1;
 const PT_DYNAMIC = 2;
+const PT_INTERP = 3;
 const DT_NULL = 0;
 const DT_NEEDED = 1;
 const DT_STRTAB = 5;
@@ -36,7 +37,8 @@ export function readDynamic(fd: number): Dynamic {
   const image = readSegments(fd);
   const dynamic = image?.segments.find(({ type }) => type === PT_DYNAMIC);
   if (image === undefined || dynamic === undefined) return { interpreter: undefined, ...NOTHING };
-  const interpreter = elfInterpreter(fd);
+  const named = image.segments.find(({ type }) => type === PT_INTERP);
+  const interpreter = named === undefined ? undefined : textOf(fd, named);
   const entries = entriesOf(fd, dynamic, image);
   const strings = stringsOf(fd, entries, image);
   if (strings === undefined) return { interpreter, ...NOTHING };
@@ -78,6 +80,11 @@ function stringsOf(fd: number, entries: readonly Entry[], { segments }: Segments
       segment.type === PT_LOAD && segment.address <= address && address < segment.address + segment.length,
   );
   return load === undefined ? undefined : read(fd, load.offset + address - load.address, length);
+}
+
+function textOf(fd: number, { offset, length }: Segment): string | undefined {
+  const bytes = read(fd, offset, length);
+  return bytes === undefined ? undefined : stringAt(bytes, 0);
 }
 
 function stringAt(strings: Buffer, at: number): string {

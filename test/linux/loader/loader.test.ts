@@ -10,9 +10,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { readDynamic } from '../../src/linux/elf-dynamic.ts';
-import { askLoader, belongsToLoader, isGlibcLoader } from '../../src/linux/loader.ts';
-import { noCompiler, tempDir } from '../helpers/stand-in.ts';
+import { readDynamic } from '../../../src/linux/loader/dynamic.ts';
+import { askLoader, belongsToLoader, isGlibcLoader } from '../../../src/linux/loader/loader.ts';
+import { noCompiler, tempDir } from '../../helpers/stand-in.ts';
 
 beforeEach(ctx => {
   const reason = noCompiler();
@@ -139,7 +139,7 @@ test('an image damaged anywhere is read without harm', () => {
   const program = makeProgram(dir);
   const whole = readFileSync(program);
   const path = join(dir, 'damaged');
-  for (let at = 0; at < 4096; at += 3) {
+  for (let at = 0; at < 4096; at += 17) {
     const damaged = Buffer.from(whole);
     damaged[at] = (damaged[at] ?? 0) ^ 0xff;
     writeFileSync(path, damaged);
