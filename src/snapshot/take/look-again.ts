@@ -4,7 +4,7 @@
  */
 import { type BigIntStats, lstatSync } from 'node:fs';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
-import { nowNs } from '../../linux/time.ts';
+import { monotonicMs, nowNs, sleep } from '../../linux/time.ts';
 import type { ManifestFile } from '../../manifest/manifest.ts';
 import { hashFiles } from '../hash/hash.ts';
 import { directoryIdentityOf, identityOf, isRacy } from '../store/identity.ts';
@@ -59,6 +59,19 @@ export function lookAt(source: string): BigIntStats {
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') throw changed(source);
     throw systemError('look at', source, error);
+  }
+}
+
+/** How long a file system may show a source wrongly after a link to it was taken back (gocryptfs: a second), ms. */
+const SHOWS_WRONGLY_MS = 3000;
+const POLL_MS = 50;
+
+/** Waits until a source looks as it was listed, but for its ctime. @throws HoldfastError `BAD_SOURCE` (errno ESTALE) */
+export async function untilAsListed({ source, stat }: { source: string; stat: BigIntStats }): Promise<void> {
+  const deadline = monotonicMs() + SHOWS_WRONGLY_MS;
+  while (withoutCtime(identityOf(lookAt(source))) !== withoutCtime(identityOf(stat))) {
+    if (monotonicMs() > deadline) throw changed(source);
+    await sleep(POLL_MS);
   }
 }
 

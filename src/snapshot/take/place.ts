@@ -4,7 +4,17 @@
  * here: the builder fills it in the pass that hashes it.
  * Methods and their errnos: link(2), ioctl_ficlone(2).
  */
-import { type BigIntStats, closeSync, constants, fchmodSync, fstatSync, linkSync, openSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  unlinkSync,
+} from 'node:fs';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
 import { cloneFile } from '../../linux/reflink.ts';
@@ -50,9 +60,16 @@ const NO_REFLINK: ReadonlySet<string> = new Set([
   'ENOSYS',
 ]);
 
+/** What placing one file has taught about the next ones. */
+export interface Learnt {
+  /** why links look unlike their sources on this file system: no more are tried */
+  unlike?: string;
+}
+
 /**
  * Places a file.
  * @param owner the store's owner: only what he or root owns is linked
+ * @param learnt of one attempt at a snapshot, from one file to the next
  * @throws HoldfastError `PLACEMENT` where the method asked for is not possible, `SYSTEM` where a call fails,
  *   `BAD_SOURCE` where the source is not the file that was listed
  */
@@ -61,9 +78,10 @@ export function placeFile(
   file: PlaceRequest,
   method: Exclude<Method, 'pin'>,
   owner: bigint,
+  learnt: Learnt = {},
 ): Exclude<Placed, { placement: 'pin' }> {
   if (method === 'auto' || method === 'hardlink') {
-    const refusal = whyNeverLinked(file.stat, owner) ?? tryHardlink(staging, file);
+    const refusal = whyNeverLinked(file.stat, owner) ?? tryHardlink(staging, file, learnt);
     if (refusal === undefined) return { placement: 'hardlink' };
     if (method === 'hardlink') throw impossible('hardlink', file, refusal);
   }
@@ -110,7 +128,8 @@ export function whyNeverLinked(stat: BigIntStats, owner: bigint): string | undef
 const CREATE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-function tryHardlink(staging: Directory, file: PlaceRequest): string | undefined {
+function tryHardlink(staging: Directory, file: PlaceRequest, learnt: Learnt): string | undefined {
+  if (learnt.unlike !== undefined) return learnt.unlike;
   try {
     linkSync(file.source, staging.at(file.path));
   } catch (error) {
@@ -118,9 +137,37 @@ function tryHardlink(staging: Directory, file: PlaceRequest): string | undefined
     if (errno !== undefined && NO_HARDLINK.has(errno)) return `link(2) says ${errno}`;
     throw systemError('link', file.source, error);
   }
-  const stat = staging.lstat(file.path);
-  if (stat === undefined || stat.ino !== file.stat.ino || stat.dev !== file.stat.dev) throw replaced(file);
-  return undefined;
+  const link = staging.lstat(file.path);
+  if (link === undefined) throw replaced(file);
+  const difference = differenceOf(link, file.stat);
+  if (difference === undefined) return undefined;
+  const source = lookAt(file.source);
+  if (source === undefined || !isSame(source, file.stat)) throw replaced(file);
+  staging.attempt('take back the link', file.path, path => unlinkSync(path));
+  learnt.unlike = `the file system shows a link with another ${difference} than its source's`;
+  return learnt.unlike;
+}
+
+/**
+ * What is different about a link to a file that is still the same: file systems in user space may give each name an inode
+ * of its own (mergerfs, unionfs-fuse), or have a wrong size for a second (gocryptfs: that of the encrypted file).
+ */
+function differenceOf(link: BigIntStats, listed: BigIntStats): string | undefined {
+  if (!isSame(link, listed)) return 'inode';
+  if (link.size !== listed.size) return 'size';
+  return link.mtimeNs === listed.mtimeNs ? undefined : 'mtime';
+}
+
+function isSame(one: BigIntStats, other: BigIntStats): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
+}
+
+function lookAt(source: string): BigIntStats | undefined {
+  try {
+    return lstatSync(source, { bigint: true, throwIfNoEntry: false });
+  } catch (error) {
+    throw systemError('look at', source, error);
+  }
 }
 
 /**
@@ -137,7 +184,7 @@ export function openSource(file: PlaceRequest): number {
   }
   try {
     const stat = fstatSync(fd, { bigint: true });
-    if (stat.isFile() && stat.ino === file.stat.ino && stat.dev === file.stat.dev) return fd;
+    if (stat.isFile() && isSame(stat, file.stat)) return fd;
   } catch (error) {
     closeSync(fd);
     throw systemError('look at', file.source, error);

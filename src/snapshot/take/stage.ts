@@ -14,9 +14,9 @@ import { fileMode } from '../../manifest/entry.ts';
 import { hashFiles } from '../hash/hash.ts';
 import { identityOf, isRacy, TICK_NS } from '../store/identity.ts';
 import type { Method, Placement } from '../store/placement.ts';
-import { changed, lookAt, type StagedFile, withoutCtime } from './look-again.ts';
+import { changed, lookAt, type StagedFile, untilAsListed, withoutCtime } from './look-again.ts';
 import { openPin, type Pins } from './pin.ts';
-import { finishFile, type Placed, type PlaceRequest, placeFile } from './place.ts';
+import { finishFile, type Learnt, type Placed, type PlaceRequest, placeFile } from './place.ts';
 import type { ListedFile } from './source.ts';
 
 /** How many files are open at once while they are copied, two descriptors each. */
@@ -67,13 +67,19 @@ export async function placeFiles(
   const linked: LinkedFile[] = [];
   const copied: StagedFile[] = [];
   let batch: OpenCopy[] = [];
+  const learnt: Learnt = {};
   try {
     for (const listed of files) {
       const file = { ...listed, mode: fileMode(listed.stat) };
+      const linkable = learnt.unlike === undefined;
       const placed =
-        pins?.pin(staging, file) ?? placeFile(staging, file, method === 'pin' ? 'auto' : method, owner);
+        pins?.pin(staging, file) ??
+        placeFile(staging, file, method === 'pin' ? 'auto' : method, owner, learnt);
       if (placed.placement === 'copy') batch.push({ file, ...placed });
-      else linked.push({ file, ...placed, stat: sourceAfter(file, placed) });
+      const tookBack = linkable && learnt.unlike !== undefined;
+      if (tookBack) await untilAsListed(file);
+      if (placed.placement !== 'copy')
+        linked.push({ file, ...placed, stat: sourceAfter(file, placed, tookBack) });
       if (batch.length < COPY_BATCH) continue;
       const full = batch;
       batch = [];
@@ -170,11 +176,11 @@ function stagedFile(
   };
 }
 
-/** The source after it was placed: a hard link has moved its ctime, all else must be as it was listed. */
-function sourceAfter(file: PlaceRequest, placed: Placed): BigIntStats {
+/** The source after it was placed: a hard link, be it taken back, has moved its ctime; all else is as it was listed. */
+function sourceAfter(file: PlaceRequest, placed: Placed, tookBack: boolean): BigIntStats {
   const stat = lookAt(file.source);
   const same =
-    placed.placement === 'hardlink'
+    placed.placement === 'hardlink' || tookBack
       ? withoutCtime(identityOf(stat)) === withoutCtime(identityOf(file.stat)) && stat.mode === file.stat.mode
       : identityOf(stat) === identityOf(file.stat);
   if (!same) throw changed(file.source);
