@@ -97,7 +97,9 @@ function measure(
 /** The smallest program that may be linked at all: it is read again at the next launch. */
 function sampleOf(files: readonly SourceFile[], owner: bigint): SourceFile | null {
   const programs = files.filter(({ stat }) => stat.size > 0n && (stat.mode & 0o111n) !== 0n);
-  const linkable = programs.filter(({ stat }) => whyNeverLinked(stat, owner) === undefined);
+  const linkable = programs.filter(
+    ({ stat }) => whyNeverLinked(stat, { store: owner, parent: owner }) === undefined,
+  );
   const candidates = linkable.length > 0 ? linkable : programs;
   return candidates.reduce<SourceFile | null>(
     (least, file) => (least === null || file.stat.size < least.stat.size ? file : least),

@@ -11,8 +11,8 @@ import { fileMode } from '../../manifest/entry.ts';
 import { type ManifestFile, makeManifest } from '../../manifest/manifest.ts';
 import { sha256 } from '../../snapshot/hash/digest.ts';
 import { hashFiles } from '../../snapshot/hash/hash.ts';
-import { identityOf } from '../../snapshot/store/identity.ts';
-import type { SnapshotRecord } from '../../snapshot/store/record.ts';
+import { agrees, identityOf } from '../../snapshot/store/identity.ts';
+import { isOfBoot, type SnapshotRecord } from '../../snapshot/store/record.ts';
 
 /** The installation as it is now. */
 export interface InstalledNow {
@@ -48,10 +48,12 @@ async function entriesOf(
   record: SnapshotRecord,
   bootId: string,
 ): Promise<ManifestFile[]> {
-  const known = new Map(
-    record.bootId === bootId ? record.files.map(file => [`${file.source} ${file.sourceIs}`, file]) : [],
-  );
-  const digests = files.map(({ source, stat }) => known.get(`${source} ${identityOf(stat)}`)?.sha256);
+  const known = new Map(record.files.map(file => [file.source, file]));
+  const sameBoot = isOfBoot(record, bootId);
+  const digests = files.map(({ source, stat }) => {
+    const file = known.get(source);
+    return file !== undefined && agrees(file.sourceIs, identityOf(stat), sameBoot) ? file.sha256 : undefined;
+  });
   const unknown = files.filter((_, index) => digests[index] === undefined);
   const hashed = await hashFiles(
     unknown.map(({ source, stat }) => ({ path: source, size: Number(stat.size) })),

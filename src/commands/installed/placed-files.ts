@@ -1,6 +1,6 @@
 /** A snapshot's files against what was placed: overwritten in place, missing, or pinned by a process. Only looks. */
 import { type BigIntStats, closeSync, constants, lstatSync, openSync } from 'node:fs';
-import { identityOf } from '../../snapshot/store/identity.ts';
+import { agrees, identityOf } from '../../snapshot/store/identity.ts';
 import { pinAt, reach, targetOf } from '../../snapshot/store/pinned.ts';
 import type { RecordedFile, SnapshotRecord } from '../../snapshot/store/record.ts';
 
@@ -24,14 +24,14 @@ export async function placedNow(snapshot: string, record: SnapshotRecord, pid: n
     const pin = file.placement === 'pin' ? pinAt(path) : undefined;
     if (pin === undefined) {
       const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-      if (stat === undefined || identityOf(stat) !== file.placedIs) doubts.push({ file, stat });
+      if (stat === undefined || !agrees(file.placedIs, identityOf(stat), true)) doubts.push({ file, stat });
       continue;
     }
     pinned.files++;
     const look = reach({ pid, fd: pin.fd }, file.placedIs);
     if ('closed' in look) pinned.unknown++;
     else if ('found' in look) pinned.gone++;
-    else if (identityOf(look.stat) !== file.placedIs) {
+    else if (!agrees(file.placedIs, identityOf(look.stat), true)) {
       doubts.push({ file, stat: look.stat, openAt: targetOf({ pid, fd: pin.fd }) });
     }
   }

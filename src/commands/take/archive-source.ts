@@ -62,6 +62,10 @@ export class ArchiveSource implements Source {
     return this.#archive.path;
   }
 
+  get named(): string {
+    return this.#archive.path;
+  }
+
   /** A guess at what a snapshot of it takes, bytes. */
   neededBytes(): bigint {
     return this.#archive.stat.size * (this.#archive.format === 'tar' ? 1n : EXPANSION);

@@ -6,6 +6,7 @@ import type { Listing, Source, Unsettled, Versions } from '../../snapshot/take/s
 
 export class InstallationSource implements Source {
   readonly path: string;
+  readonly named: string;
   readonly identity = undefined;
   readonly #gate: boolean;
 
@@ -16,6 +17,7 @@ export class InstallationSource implements Source {
    */
   constructor(lightningd: string, gate: boolean) {
     this.#gate = gate;
+    this.named = lightningd;
     try {
       this.path = realpathSync.native(lightningd);
     } catch (error) {

@@ -21,7 +21,7 @@ import type { Inherited } from '../../launch/inherited.ts';
 import type { LightningOptions } from '../../lightning/config/options.ts';
 import { ignoreSignal, signalNumber } from '../../linux/process-state.ts';
 import { type Ended, sendSignal } from '../../linux/spawn.ts';
-import { directoryIdentity } from '../../snapshot/store/identity.ts';
+import { agrees, directoryIdentity } from '../../snapshot/store/identity.ts';
 import type { SnapshotRecord } from '../../snapshot/store/record.ts';
 import type { Context } from '../context.ts';
 import type { SnapshotResult } from '../snapshot.ts';
@@ -136,7 +136,9 @@ class Supervisor {
     const ended = node.ended.then(() => 'ended' as const);
     this.#watch.follow(record, this.#named);
     // what has changed between the taking of the snapshot and now
-    let happened: unknown = record.directories.every(({ path, is }) => is === directoryIdentity(path))
+    let happened: unknown = record.directories.every(({ path, is }) =>
+      agrees(is, directoryIdentity(path), true),
+    )
       ? await Promise.race([ended, this.#watch.changed()])
       : undefined;
     let announced: string | undefined;

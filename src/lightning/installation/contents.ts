@@ -9,6 +9,7 @@ import { isUtf8 } from 'node:buffer';
 import { type BigIntStats, lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf, errnoWords, HoldfastError, quote } from '../../errors.ts';
+import { linksOnTheWay, type SymbolicLink } from '../../linux/links.ts';
 import { byteString, decodeForDisplay } from '../config/byte-string.ts';
 import type { Installation } from './installation.ts';
 
@@ -39,6 +40,8 @@ export interface SourceDirectory {
 export interface Contents {
   readonly files: readonly SourceFile[];
   readonly directories: readonly SourceDirectory[];
+  /** the symbolic links that were followed; one that leads elsewhere since means other files */
+  readonly links: readonly SymbolicLink[];
 }
 
 /** A directory on its way: `parent` leads back to the tree's top, for cycles. */
@@ -61,13 +64,20 @@ export function listContents(installation: Installation): Contents {
   const onlyExecutables = layout === 'build-tree';
   const files = new Map<string, SourceFile>();
   const directories = new Map<string, SourceDirectory>();
+  const links = new Map<string, SymbolicLink>();
+  const realDirectories = new Set<string>();
   const pending: Visit[] = [];
+
+  function note(path: string): void {
+    for (const link of linksOnTheWay(path, realDirectories)) links.set(link.path, link);
+  }
 
   /** Looks at one name. `path` leads to it through real directories only, so that without a link it is real itself. */
   function look(entry: string, path: string, parent: Visit | undefined): void {
     let stat = lookAt(path, path);
     let source = path;
     if (stat.isSymbolicLink()) {
+      note(path);
       source = follow(path);
       stat = lookAt(source, path);
       if (stat.isDirectory()) checkDirectoryLink(path, source, prefix, parent);
@@ -95,15 +105,19 @@ export function listContents(installation: Installation): Contents {
     const directory = dirname(path);
     if (!directories.has(directory))
       directories.set(directory, { path: directory, stat: lookAt(directory, directory) });
+    note(path);
     look(program, path, undefined);
   }
-  for (const tree of installation.trees) look(tree, below(prefix, tree), undefined);
+  for (const tree of installation.trees) {
+    note(below(prefix, tree));
+    look(tree, below(prefix, tree), undefined);
+  }
   for (let visited = pending.pop(); visited !== undefined; visited = pending.pop())
     for (const name of namesIn(visited.real)) {
       if (name === '__pycache__' || (onlyExecutables && name === 'test')) continue;
       look(visited.entry === '' ? name : `${visited.entry}/${name}`, below(visited.real, name), visited);
     }
-  return { files: [...files.values()], directories: [...directories.values()] };
+  return { files: [...files.values()], directories: [...directories.values()], links: [...links.values()] };
 }
 
 function below(directory: string, name: string): string {

@@ -35,7 +35,7 @@ export interface SampleFile {
 
 /**
  * Tries both methods.
- * @param owner the user that the snapshot would belong to
+ * @param owner the user that the store would belong to
  * @throws HoldfastError `SYSTEM` where the probe cannot be removed again
  */
 export function tryPlacement(directory: Directory, sample: SampleFile, owner: bigint): PlacementTrial {
@@ -71,7 +71,10 @@ function tryMethod(
   owner: bigint,
 ): MethodTrial {
   try {
-    const placed = placeFile(staging, { path: method, source, stat, mode: fileMode(stat) }, method, owner);
+    const placed = placeFile(staging, { path: method, source, stat, mode: fileMode(stat) }, method, {
+      store: owner,
+      parent: owner,
+    });
     if (placed.placement === 'copy') {
       closeSync(placed.from);
       closeSync(placed.to);

@@ -1,31 +1,74 @@
 /**
- * The identity of a file or directory: what a record keeps of it to tell later, by one stat, that it was not changed.
+ * The identity of a file or directory: what a record keeps of it to tell later, by one stat, that it was not changed:
+ * device, inode, mode, owner, group, size, mtime and ctime. What may be said across boots: boot.ts.
  *
- * Why an identity proves content: every write moves the ctime, which no call can set. Except within one tick of the
+ * Why an identity proves content: every write(2) moves the ctime, which no call can set. Except within one tick of the
  * clock that stamps it: a write that follows our read in the same tick leaves the ctime as it was. So a file whose
  * ctime is not clearly older than the moment the reading began is recorded without an identity, and so stays in doubt
- * (git calls such an index entry racy).
+ * (git calls such an index entry racy). A store through a shared mapping to a page that is dirty already moves nothing
+ * either, until the page has been written back: SECURITY.md says what that leaves open.
+ *
+ * Of a directory they prove that names in it neither came nor went. Its mtime can be put back (tar, rsync, touch -r),
+ * its ctime cannot; link(2) of a file in it does not move that, a chmod of it or its own renaming does: then it is
+ * listed again, and no file read.
  */
 import { type BigIntStats, lstatSync } from 'node:fs';
 
-/** Device, inode, size, mtime and ctime: equal means that the file was not changed since, see above. */
+/** The identity of a file. Equal means that it was not changed since, see above. */
 export function identityOf(stat: BigIntStats): string {
-  return `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
+  const { dev, ino, mode, uid, gid, size, mtimeNs, ctimeNs } = stat;
+  return `${dev}:${ino}:${mode}:${uid}:${gid}:${size}:${mtimeNs}:${ctimeNs}`;
 }
 
-/** The identity of a directory: whether names in it changed. Its ctime moves for less. */
-export function directoryIdentityOf(stat: BigIntStats): string {
-  return `${stat.dev}:${stat.ino}:${stat.mtimeNs}`;
+/** The identity of a directory. Its size and its number of links are the file system's own affair. */
+export function directoryIdentityOf({ dev, ino, mode, uid, gid, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${dev}:${ino}:${mode}:${uid}:${gid}:${mtimeNs}:${ctimeNs}`;
+}
+
+/** What stands in a settled identity (boot.ts) where others have the device. */
+const ANY_DEVICE = '*';
+
+/** The identity without its device: for what is believed in every boot. */
+export function settledOf(identity: string): string {
+  return ANY_DEVICE + withoutDevice(identity);
+}
+
+/** Is it believed in every boot? */
+export function isSettled(identity: string): boolean {
+  return identity.startsWith(ANY_DEVICE);
+}
+
+/**
+ * Is a thing still what a record has of it?
+ * @param now its identity; undefined where it is not there
+ * @param sameBoot was the record made in this boot?
+ */
+export function agrees(recorded: string, now: string | undefined, sameBoot: boolean): boolean {
+  if (recorded === '' || now === undefined) return false;
+  return isSettled(recorded) ? withoutDevice(recorded) === withoutDevice(now) : sameBoot && recorded === now;
+}
+
+/** Are these the identities of one inode, whatever was changed of it? A settled one says nothing of the device. */
+export function isSameInode(recorded: string, { dev, ino }: { readonly dev: bigint; readonly ino: bigint }) {
+  return recorded.startsWith(`${dev}:${ino}:`) || recorded.startsWith(`${ANY_DEVICE}:${ino}:`);
+}
+
+function withoutDevice(identity: string): string {
+  return identity.slice(identity.indexOf(':'));
 }
 
 /** The clock of the kernel's time stamps ticks every 1 to 10 ms (CONFIG_HZ); a file system may be coarser. */
 export const TICK_NS = 10_000_000n;
 const COARSE_NS = 2_000_000_000n;
 
-/** Was the file changed so short before `readFrom` (ns since the epoch) that a later write could bear the same ctime? */
+/** Was it changed so short before `readFrom` (ns since the epoch) that a later change could bear the same ctime? */
 export function isRacy(stat: BigIntStats, readFrom: bigint): boolean {
-  const granularity = stat.ctimeNs % 1_000_000_000n === 0n ? COARSE_NS : TICK_NS;
-  return stat.ctimeNs + granularity >= readFrom;
+  return stat.ctimeNs + (hasFineCtime(stat) ? TICK_NS : COARSE_NS) >= readFrom;
+}
+
+/** Does its ctime say more than the second? Where none does, the file system keeps no more, or an image was made so. */
+export function hasFineCtime({ ctimeNs }: BigIntStats): boolean {
+  return ctimeNs % 1_000_000_000n !== 0n;
 }
 
 /** The identity of a directory to compare with a record; undefined where there is none. */

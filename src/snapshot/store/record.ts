@@ -1,17 +1,22 @@
 /**
  * `.record.json`: the cache that proves without hashing that a snapshot is what is installed now. One record, one
- * rule: boot id, and for each file the identity of source and placed file; all equal, nothing was changed. Whatever is
- * in doubt is hashed; a record that cannot be read proves nothing. It is no entry of the manifest and not believed
- * after a reboot or a power cut: the boot id differs then.
- * Why an identity proves content: identity.ts.
+ * rule: for each file the identity of source and placed file, for each directory its own, for each symbolic link on the
+ * way where it leads. All as they were, nothing was changed. Whatever is in doubt is hashed or listed; a record that
+ * cannot be read, or is another user's, proves nothing. It is no entry of the manifest.
+ *
+ * Each line of it is a statement that stays true: "in the boot `bootId` this identity had this content", or of a settled
+ * one "this identity has this content". So a record that a power cut throws back to an older one lies about nothing.
+ *
+ * Why an identity proves content, and what does not move it: identity.ts. Across boots: boot.ts.
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { errnoOf, systemError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
+import { kernelClockMs } from '../../linux/proc/boot-id.ts';
 import { RECORD_NAME } from './layout.ts';
 import { isPlacement, type Placement } from './placement.ts';
 
-const FORMAT = 'holdfast-record/1';
+const FORMAT = 'holdfast-record/2';
 
 /** Above this it is none of ours: 100,000 files fit. */
 const MAX_RECORD_BYTES = 128 * 1024 * 1024;
@@ -30,25 +35,39 @@ export interface RecordedFile {
   readonly placement: Placement;
   /** the absolute path it was taken from */
   readonly source: string;
-  /** identities, see identityOf; '' where none can be relied on. Of a pinned file both are the pinned one's */
+  /** identities, see identity.ts; '' where none can be relied on. Of a pinned file both are the pinned one's */
   readonly sourceIs: string;
   readonly placedIs: string;
 }
 
-/** A directory of the installation, whose mtime tells that names in it came or went. */
+/** A directory, whose identity tells that names in it came or went. */
 export interface RecordedDirectory {
   readonly path: string;
   readonly is: string;
 }
 
+/** A symbolic link on the way to or within the installation. */
+export interface RecordedLink {
+  /** absolute, and no component above the last is a link */
+  readonly path: string;
+  /** as readlink(2) gives it */
+  readonly to: string;
+}
+
 export interface SnapshotRecord {
   readonly format: typeof FORMAT;
-  /** /proc/sys/kernel/random/boot_id, or '' where it cannot be read: then all is in doubt */
+  /** see readBootId; '' where it cannot be read: then only what is settled is believed */
   readonly bootId: string;
+  /** when it was made, see kernelClockMs; null where that is not known */
+  readonly upMs: number | null;
   readonly root: string;
   readonly version: string;
   /** lightningd in the installation, or the release archive; absolute, links resolved */
   readonly lightningd: string;
+  /** the path by which it was found, before links were resolved */
+  readonly named: string;
+  /** those on the way from `named`, and within the installation */
+  readonly links: readonly RecordedLink[];
   /** of an archive its identity; what it was unpacked to is gone, so the sources below are not looked at */
   readonly archiveIs?: string;
   /** lightningd's path in the snapshot */
@@ -58,7 +77,7 @@ export interface SnapshotRecord {
   readonly directories: readonly RecordedDirectory[];
   /** the directories of the snapshot below its top, by their paths in it */
   readonly placedDirectories: readonly RecordedDirectory[];
-  /** manifest.json and SHA256SUMS, see identityOf */
+  /** manifest.json and SHA256SUMS */
   readonly manifestIs: string;
   readonly sumsIs: string;
   readonly files: readonly RecordedFile[];
@@ -66,9 +85,20 @@ export interface SnapshotRecord {
   readonly answers: readonly RecordedAnswer[] | null;
 }
 
-/** Makes a record. */
-export function makeRecord(facts: Omit<SnapshotRecord, 'format'>): SnapshotRecord {
-  return { format: FORMAT, ...facts };
+/** Makes a record: what it says of identities that are not settled, it says of this boot, now. */
+export function makeRecord(facts: Omit<SnapshotRecord, 'format' | 'upMs'>): SnapshotRecord {
+  return { ...facts, format: FORMAT, upMs: kernelClockMs() ?? null };
+}
+
+/** Was the record made in this boot? */
+export function isOfBoot(record: Pick<SnapshotRecord, 'bootId'>, bootId: string): boolean {
+  return record.bootId !== '' && record.bootId === bootId;
+}
+
+/** May a launch of this user believe the record? Only what he or root wrote, and nobody else can. */
+export function isRecordOf(snapshot: Directory, user: bigint): boolean {
+  const stat = snapshot.lstat(RECORD_NAME);
+  return stat !== undefined && (stat.uid === user || stat.uid === 0n) && (stat.mode & 0o022n) === 0n;
 }
 
 /** Writes the record; an old one is replaced by rename, so that a reader never sees half of one. */
@@ -102,12 +132,16 @@ function isRecord(value: unknown): value is SnapshotRecord {
   return (
     isObject(value) &&
     record.format === FORMAT &&
-    [record.bootId, record.root, record.version, record.lightningd, record.program].every(isString) &&
+    [record.bootId, record.root, record.version, record.lightningd, record.named, record.program].every(
+      isString,
+    ) &&
+    (record.upMs === null || Number.isFinite(record.upMs)) &&
     isString(record.manifestIs) &&
     isString(record.sumsIs) &&
     /^[0-9a-f]{64}$/.test(record.root) &&
     (record.archiveIs === undefined || isString(record.archiveIs)) &&
     isArrayOf(record.directories, d => isString(d.path) && isString(d.is)) &&
+    isArrayOf(record.links, link => isString(link.path) && isString(link.to)) &&
     isArrayOf(record.placedDirectories, d => isString(d.path) && isString(d.is)) &&
     (record.answers === null ||
       isArrayOf(record.answers, a => isString(a.path) && (a.says === undefined || isString(a.says)))) &&

@@ -15,10 +15,11 @@ import { wipe } from '../store/wipe.ts';
 import { findByHash, passGate, recordOf } from './by-hash.ts';
 import { findProven } from './by-record.ts';
 import { checkExecutable, checkRoot } from './checks.ts';
-import { placedDirectoriesOf } from './compare-content.ts';
 import { Draft } from './draft.ts';
 import { lookAgain, type StagedFile } from './look-again.ts';
 import { checkDumpable, Pins } from './pin.ts';
+import { ownersOf } from './place.ts';
+import { placedDirectoriesOf } from './placed-tree.ts';
 import { refreshRecord } from './refresh-record.ts';
 import type { Unsettled } from './source.ts';
 import { hashStaged, placeFiles } from './stage.ts';
@@ -50,7 +51,7 @@ export async function stage(work: Work): Promise<undefined> {
   const pins = pinning === undefined ? undefined : new Pins(pinning, listing.program, owner);
   const draft = new Draft(store, terms.pid, pins);
   work.draft = draft;
-  const placed = await placeFiles(draft.directory, listing.files, method, owner, pins);
+  const placed = await placeFiles(draft.directory, listing.files, method, ownersOf(store), pins);
   draft.asking = source.versions(draft.directory.path, listing);
   draft.asking.catch(() => undefined); // it is awaited in the next step, or not at all where this one fails
   draft.files = await hashStaged(draft.directory, placed);
@@ -84,7 +85,7 @@ export async function lockAgain(work: Work): Promise<undefined> {
   work.found = faster;
   work.draft = undefined;
   await draft?.discard();
-  work.found = await refreshRecord(faster); // removing the draft has moved the ctimes of what it shared
+  work.found = await refreshRecord(faster, terms.bootId); // removing the draft has moved the ctimes of what it shared
 }
 
 /**

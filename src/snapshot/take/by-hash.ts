@@ -3,13 +3,17 @@
  * as live and held open. Call it with the store's lock held.
  */
 
+import { lstatSync } from 'node:fs';
 import type { Directory } from '../../linux/directory.ts';
+import { linksOnTheWay } from '../../linux/links.ts';
 import type { Manifest } from '../../manifest/manifest.ts';
-import { directoryIdentityOf, fileIdentity } from '../store/identity.ts';
+import { Settling } from '../store/boot.ts';
+import { fileIdentity } from '../store/identity.ts';
 import { MANIFEST_NAME, SHA256SUMS_NAME, snapshotId } from '../store/layout.ts';
-import { makeRecord, readRecord, writeRecord } from '../store/record.ts';
+import { makeRecord, readRecord, type SnapshotRecord, writeRecord } from '../store/record.ts';
 import { listStore } from '../store/store.ts';
-import { compareContent, directoriesMoved } from './compare-content.ts';
+import { enterOrPass, isOurs } from './by-record.ts';
+import { compareContent, directoriesMoved, recordDirectories } from './compare-content.ts';
 import type { Listing, Source, Unsettled } from './source.ts';
 import type { Found, Terms } from './terms.ts';
 import type { Work } from './work.ts';
@@ -17,20 +21,23 @@ import type { Work } from './work.ts';
 /** Reads what is in doubt, and writes the record anew. */
 export async function findByHash({ store, source, terms, listing }: Work): Promise<Found | undefined> {
   for (const id of listStore(store).snapshots) {
-    const directory = store.enter(id);
+    const directory = enterOrPass(store, id);
+    if (directory === undefined) continue;
     let kept = false;
     try {
       const old = readRecord(directory);
       if (old === undefined) continue; // nobody else says that the manifest's version, which no root binds, is right
-      const proof = await compareContent(directory, old, listing.files, terms);
+      if (!isOurs(directory, id, old, terms.owner)) continue;
+      const proof = await compareContent(directory, old, listing, terms);
       if (proof === undefined || directoriesMoved(listing.directories)) continue;
       if (proof.manifest.version !== old.version) continue;
       if (!id.startsWith(snapshotId(proof.manifest.root)) || !directory.tryLock('shared')) continue;
+      const { manifest, ...proven } = proof;
       const record = makeRecord({
-        ...recordOf(source, terms, listing, proof.manifest, directory),
-        placedDirectories: proof.placedDirectories,
-        files: proof.files,
-        answers: old.root === proof.manifest.root ? old.answers : null,
+        ...recordOf(source, terms, listing, manifest, directory),
+        ...proven,
+        ...settledArchive(old, source, terms),
+        answers: old.root === manifest.root ? old.answers : null,
       });
       writeRecord(directory, record);
       kept = true;
@@ -40,6 +47,18 @@ export async function findByHash({ store, source, terms, listing }: Work): Promi
     }
   }
   return undefined;
+}
+
+/** The archive was unpacked and compared just now. */
+function settledArchive(
+  record: SnapshotRecord,
+  { identity, path }: Source,
+  { bootId }: Terms,
+): Pick<SnapshotRecord, 'archiveIs'> {
+  if (identity === undefined) return {};
+  const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  if (stat === undefined) return { archiveIs: '' };
+  return { archiveIs: new Settling(record, bootId).identity(record.archiveIs, identity, stat, path) };
 }
 
 /** A snapshot of which nobody knows what its programs say is asked before it is used. */
@@ -75,9 +94,18 @@ export function recordOf(
     version: manifest.version,
     lightningd: source.path,
     ...(source.identity === undefined ? {} : { archiveIs: source.identity }),
+    named: source.named,
+    links: linksOf(source, listing),
     program: listing.program,
     manifestIs: fileIdentity(snapshot.at(MANIFEST_NAME)) ?? '',
     sumsIs: fileIdentity(snapshot.at(SHA256SUMS_NAME)) ?? '',
-    directories: listing.directories.map(({ path, stat }) => ({ path, is: directoryIdentityOf(stat) })),
+    directories: recordDirectories(listing.directories),
   };
+}
+
+/** Those on the way from the name that the operator gave, and those of the listing; none of an archive. */
+function linksOf({ named, identity }: Source, { links }: Listing): SnapshotRecord['links'] {
+  if (identity !== undefined) return [];
+  const all = [...linksOnTheWay(named), ...links];
+  return [...new Map(all.map(link => [link.path, link])).values()];
 }

@@ -2,16 +2,25 @@
  * Finds the snapshot that is proven to be what is installed now, if the store has it. What is found is locked as live
  * and held open; the others are closed again. Call it with the store's lock held.
  */
+import { readlinkSync } from 'node:fs';
+import { errnoOf } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
-import { directoryIdentity, fileIdentity } from '../store/identity.ts';
-import { MANIFEST_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
+import { agrees, directoryIdentity, fileIdentity } from '../store/identity.ts';
+import { isOfRoot, MANIFEST_NAME, RECORD_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
 import type { Method } from '../store/placement.ts';
-import { type RecordedFile, readRecord, type SnapshotRecord } from '../store/record.ts';
+import {
+  isOfBoot,
+  isRecordOf,
+  type RecordedFile,
+  type RecordedLink,
+  readRecord,
+  type SnapshotRecord,
+} from '../store/record.ts';
 import type { Source } from './source.ts';
 import type { Found, Terms } from './terms.ts';
 
 /** What a launch wants to find again. */
-export type Wanted = Pick<Terms, 'bootId' | 'method' | 'gate'>;
+export type Wanted = Pick<Terms, 'owner' | 'bootId' | 'method' | 'gate'>;
 
 /** The first of these snapshots that is proven by its record alone. @throws HoldfastError `SYSTEM` */
 export function findProven(
@@ -21,11 +30,13 @@ export function findProven(
   wanted: Wanted,
 ): Found | undefined {
   for (const id of snapshots) {
-    const directory = store.enter(id);
+    const directory = enterOrPass(store, id);
+    if (directory === undefined) continue;
     let found: Found | undefined;
     try {
       const record = readRecord(directory);
       if (record === undefined || (wanted.gate && record.answers === null)) continue;
+      if (!isOurs(directory, id, record, wanted.owner)) continue;
       // a lock that is refused: somebody, and none of us, holds it exclusively and is about to remove the snapshot
       if (!isProven(directory, record, source, wanted) || !directory.tryLock('shared')) continue;
       found = { directory, id, record };
@@ -37,6 +48,34 @@ export function findProven(
   return undefined;
 }
 
+/** Enters a snapshot; undefined where it is closed to us, or gone: it proves nothing. @throws HoldfastError `SYSTEM` */
+export function enterOrPass(store: Directory, id: string): Directory | undefined {
+  let directory: Directory | undefined;
+  try {
+    directory = store.enter(id);
+    directory.lstat(RECORD_NAME);
+    return directory;
+  } catch (error) {
+    directory?.close();
+    if (['EACCES', 'ENOENT'].includes(errnoOf(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * May this user believe the record, and run what it speaks of? Not where another user wrote it, or may change what is in
+ * the snapshot: what it proves could be another thing a moment later.
+ */
+export function isOurs(directory: Directory, id: string, record: SnapshotRecord, user: bigint): boolean {
+  const top = directory.stat();
+  return (
+    (top.mode & 0o7777n) === 0o755n &&
+    (top.uid === user || top.uid === 0n) &&
+    isOfRoot(id, record.root) &&
+    isRecordOf(directory, user)
+  );
+}
+
 /** By the record alone: true only if nothing that it names has changed. @throws HoldfastError `SYSTEM` */
 export function isProven(
   snapshot: Directory,
@@ -44,32 +83,32 @@ export function isProven(
   source: Pick<Source, 'path' | 'identity'>,
   wanted: Pick<Wanted, 'bootId' | 'method'>,
 ): boolean {
+  const sameBoot = isOfBoot(record, wanted.bootId);
+  const isFile = (path: string, is: string) => agrees(is, fileIdentity(path), sameBoot);
+  const isDirectory = (path: string, is: string) => agrees(is, directoryIdentity(path), sameBoot);
   return (
-    record.bootId !== '' &&
-    record.bootId === wanted.bootId &&
     record.lightningd === source.path &&
     record.files.length > 0 &&
     record.files.every(file => isPlacedBy(file, wanted.method)) &&
-    (record.archiveIs !== undefined || sourceDirectoriesAre(record)) &&
-    record.placedDirectories.every(({ path, is }) => is === directoryIdentity(snapshot.at(path))) &&
-    record.manifestIs === fileIdentity(snapshot.at(MANIFEST_NAME)) &&
-    record.sumsIs === fileIdentity(snapshot.at(SHA256SUMS_NAME)) &&
-    (record.archiveIs === undefined ? sourceFilesAre(record) : isSameArchive(record, source)) &&
-    record.files.every(file => file.placedIs === fileIdentity(snapshot.at(file.path)))
+    // an archive that was not written to unpacks to what it did before: its one identity stands for all sources
+    (record.archiveIs === undefined
+      ? record.directories.every(({ path, is }) => isDirectory(path, is)) && record.links.every(leadsAsBefore)
+      : agrees(record.archiveIs, source.identity, sameBoot)) &&
+    record.placedDirectories.every(({ path, is }) => isDirectory(snapshot.at(path), is)) &&
+    isFile(snapshot.at(MANIFEST_NAME), record.manifestIs) &&
+    isFile(snapshot.at(SHA256SUMS_NAME), record.sumsIs) &&
+    (record.archiveIs !== undefined || record.files.every(file => isFile(file.source, file.sourceIs))) &&
+    record.files.every(file => isFile(snapshot.at(file.path), file.placedIs))
   );
 }
 
-function sourceDirectoriesAre({ directories }: SnapshotRecord): boolean {
-  return directories.every(({ path, is }) => is === directoryIdentity(path));
-}
-
-function sourceFilesAre({ files }: SnapshotRecord): boolean {
-  return files.every(file => file.sourceIs === fileIdentity(file.source));
-}
-
-/** An archive that was not written to unpacks to what it did before: its one identity stands for all source files. */
-function isSameArchive({ archiveIs }: SnapshotRecord, { identity }: Pick<Source, 'identity'>): boolean {
-  return archiveIs !== '' && archiveIs === identity;
+/** Does the symbolic link still lead where it did? */
+function leadsAsBefore({ path, to }: RecordedLink): boolean {
+  try {
+    return readlinkSync(path) === to;
+  } catch {
+    return false; // gone, no link any more, or closed to us: the build that follows says why
+  }
 }
 
 /** Was the file placed by a method that this launch allows? What another process has pinned is never used again. */

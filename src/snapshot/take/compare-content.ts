@@ -3,7 +3,7 @@
  * and in the installation. Never writes.
  */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { errnoOf, HoldfastError, systemError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
 import { nowNs } from '../../linux/time.ts';
@@ -12,48 +12,60 @@ import { type Manifest, parseManifest } from '../../manifest/manifest.ts';
 import { formatSha256sums } from '../../manifest/sha256sums.ts';
 import { sha256 } from '../hash/digest.ts';
 import { hashFiles } from '../hash/hash.ts';
+import { Settling } from '../store/boot.ts';
 import {
+  agrees,
   directoryIdentity,
   directoryIdentityOf,
   fileIdentity,
+  hasFineCtime,
   identityOf,
   isRacy,
 } from '../store/identity.ts';
-import { MANIFEST_NAME, OUR_FILES, PYCACHE_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
-import type { RecordedDirectory, RecordedFile, SnapshotRecord } from '../store/record.ts';
-import { isPlacedBy, type Wanted } from './by-record.ts';
-import type { ListedDirectory, ListedFile } from './source.ts';
+import { MANIFEST_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
+import { isOfBoot, type RecordedDirectory, type RecordedFile, type SnapshotRecord } from '../store/record.ts';
+import { isPlacedBy } from './by-record.ts';
+import { ownersAbove } from './place.ts';
+import { isWellKept, listPlaced } from './placed-tree.ts';
+import type { ListedDirectory, Listing } from './source.ts';
+import type { Terms } from './terms.ts';
 
 /** What a snapshot's record may say anew after its doubts were hashed away. */
 export interface Agreement {
   readonly manifest: Manifest;
   readonly files: readonly RecordedFile[];
   readonly placedDirectories: readonly RecordedDirectory[];
+  readonly directories: readonly RecordedDirectory[];
+  readonly manifestIs: string;
+  readonly sumsIs: string;
 }
 
+/** What is wanted of it; `owner` would run from it, so that it must be his or root's. */
+type Compared = Pick<Terms, 'owner' | 'bootId' | 'method'>;
+
 /**
- * By hashing: the snapshot has exactly the files that were listed, and each file in doubt has the digest of the
- * manifest, here and in the installation.
+ * By hashing: the snapshot has exactly the files that were listed, with the owners and modes that we give them, and each
+ * file in doubt has the digest of the manifest, here and in the installation.
  * @returns undefined where anything differs, or changed while we looked
  */
 export async function compareContent(
   snapshot: Directory,
   record: SnapshotRecord,
-  listed: readonly ListedFile[],
-  wanted: Wanted,
+  { files: listed, directories }: Pick<Listing, 'files' | 'directories'>,
+  wanted: Compared,
 ): Promise<Agreement | undefined> {
   const manifest = readManifest(snapshot);
   if (manifest === undefined || manifest.files.length !== listed.length) return undefined;
   if (readOurs(snapshot, SHA256SUMS_NAME)?.toString() !== formatSha256sums(manifest.files)) return undefined;
   const entries = new Map(manifest.files.map(entry => [entry.path, entry]));
-  const recorded = new Map(
-    record.bootId === wanted.bootId ? record.files.map(file => [file.path, file]) : [],
-  );
-  const placements = new Map(record.files.map(file => [file.path, file.placement]));
+  const recorded = new Map(record.files.map(file => [file.path, file]));
+  const sameBoot = isOfBoot(record, wanted.bootId);
+  const settling = new Settling(record, wanted.bootId);
+  const owners = ownersAbove(snapshot);
 
-  const placedDirectories = listPlaced(snapshot, entries);
+  const placedDirectories = listPlaced(snapshot, entries, wanted.owner);
   if (placedDirectories === undefined) return undefined;
-  const files: RecordedFile[] = [];
+  const files: (RecordedFile & Seen)[] = [];
   const doubts: Doubt[] = [];
   for (const file of listed) {
     const entry = entries.get(file.path);
@@ -62,29 +74,84 @@ export async function compareContent(
     const placed = snapshot.lstat(file.path);
     if (placed === undefined || !placed.isFile() || placed.size !== file.stat.size) return undefined;
     const isLink = placed.ino === file.stat.ino && placed.dev === file.stat.dev;
-    const placement = isLink ? 'hardlink' : (placements.get(file.path) ?? 'copy');
-    if (!isPlacedBy({ placement }, wanted.method)) return undefined;
-
     const known = recorded.get(file.path);
-    let sourceIs = identityOf(file.stat);
-    const placedIs = identityOf(placed);
-    if (known?.source !== file.source || known.sourceIs !== sourceIs) {
-      doubts.push({ path: file.source, size: entry.size, sha256: entry.sha256 });
-      if (isRacy(file.stat, nowNs())) sourceIs = '';
+    const placement = isLink ? 'hardlink' : known === undefined ? 'copy' : known.placement;
+    if (!isPlacedBy({ placement }, wanted.method)) return undefined;
+    if (!isWellKept(placed, entry, placement, owners, wanted.owner)) return undefined;
+
+    const [sourceNow, placedNow] = [identityOf(file.stat), identityOf(placed)];
+    const before = known?.source === file.source ? known.sourceIs : undefined;
+    const inDoubt = before === undefined || !agrees(before, sourceNow, sameBoot);
+    if (inDoubt) doubts.push({ path: file.source, size: entry.size, sha256: entry.sha256 });
+    const sourceIs =
+      inDoubt && isRacy(file.stat, nowNs())
+        ? ''
+        : settling.identity(before, sourceNow, file.stat, file.source);
+    let placedIs = sourceIs;
+    if (!isLink) {
+      const path = snapshot.at(file.path);
+      if (known === undefined || !agrees(known.placedIs, placedNow, sameBoot))
+        doubts.push({ path, size: entry.size, sha256: entry.sha256 });
+      placedIs = settling.identity(known?.placedIs, placedNow, placed, path);
     }
-    if (!isLink && known?.placedIs !== placedIs) {
-      doubts.push({ path: snapshot.at(file.path), size: entry.size, sha256: entry.sha256 });
-    }
-    files.push({ path: file.path, sha256: entry.sha256, placement, source: file.source, sourceIs, placedIs });
+    const { path, source } = file;
+    files.push({ path, sha256: entry.sha256, placement, source, sourceIs, placedIs, sourceNow, placedNow });
   }
   // after an upgrade the first file tells already
   if (!(await agree(doubts.slice(0, 1))) || !(await agree(doubts.slice(1)))) return undefined;
   // what was hashed must still be what we looked at
   for (const file of files) {
-    if (file.sourceIs !== '' && file.sourceIs !== fileIdentity(file.source)) return undefined;
-    if (file.placedIs !== fileIdentity(snapshot.at(file.path))) return undefined;
+    if (file.sourceIs !== '' && file.sourceNow !== fileIdentity(file.source)) return undefined;
+    if (file.placedNow !== fileIdentity(snapshot.at(file.path))) return undefined;
   }
-  return { manifest, files, placedDirectories };
+  const settled = (before: string | undefined, name: string) => settledFile(settling, before, snapshot, name);
+  const beforeOf = (directories: readonly RecordedDirectory[], path: string) =>
+    directories.find(known => known.path === path)?.is;
+  return {
+    manifest,
+    files: files.map(({ sourceNow: _, placedNow: __, ...file }) => file),
+    placedDirectories: placedDirectories.map(({ path, stat }) => {
+      const before = beforeOf(record.placedDirectories, path);
+      return { path, is: settling.identity(before, directoryIdentityOf(stat), stat, snapshot.at(path)) };
+    }),
+    directories: recordDirectories(directories, ({ path, stat }) =>
+      settling.identity(beforeOf(record.directories, path), directoryIdentityOf(stat), stat, path),
+    ),
+    manifestIs: settled(record.manifestIs, MANIFEST_NAME),
+    sumsIs: settled(record.sumsIs, SHA256SUMS_NAME),
+  };
+}
+
+/** The identities that were seen, before and after the hashing. */
+interface Seen {
+  readonly sourceNow: string;
+  readonly placedNow: string;
+}
+
+/** A file of ours that was read just now. */
+function settledFile(
+  settling: Settling,
+  before: string | undefined,
+  snapshot: Directory,
+  name: string,
+): string {
+  const stat = snapshot.lstat(name);
+  if (stat?.isFile() !== true) return '';
+  return settling.identity(before, identityOf(stat), stat, snapshot.at(name));
+}
+
+/**
+ * The identities to record of the installation's directories. Where the ctime is of whole seconds, another change in the
+ * same second would not show: there they stay in doubt, and are listed by each launch.
+ */
+export function recordDirectories(
+  listed: readonly ListedDirectory[],
+  identity: (directory: ListedDirectory) => string = ({ stat }) => directoryIdentityOf(stat),
+): RecordedDirectory[] {
+  return listed.map(directory => ({
+    path: directory.path,
+    is: hasFineCtime(directory.stat) ? identity(directory) : '',
+  }));
 }
 
 interface Doubt {
@@ -99,38 +166,9 @@ async function agree(doubts: readonly Doubt[]): Promise<boolean> {
   return doubts.every(({ sha256 }, index) => results[index]?.sha256 === sha256);
 }
 
-/** The identities to record of the directories below the top of a snapshot. */
-export function placedDirectoriesOf(snapshot: Directory, paths: Iterable<string>): RecordedDirectory[] {
-  const directories = new Set<string>();
-  for (const path of paths) {
-    for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1))
-      directories.add(path.slice(0, end));
-  }
-  return [...directories].sort().map(path => ({ path, is: directoryIdentity(snapshot.at(path)) ?? '' }));
-}
-
 /** Have the installation's directories changed since they were listed? */
 export function directoriesMoved(directories: readonly ListedDirectory[]): boolean {
   return directories.some(({ path, stat }) => directoryIdentity(path) !== directoryIdentityOf(stat));
-}
-
-/** The directories below the snapshot's top if it holds the entries and nothing else; `__pycache__` is no matter. */
-function listPlaced(
-  snapshot: Directory,
-  entries: ReadonlyMap<string, unknown>,
-): RecordedDirectory[] | undefined {
-  const before = placedDirectoriesOf(snapshot, entries.keys());
-  const known = new Set(before.map(({ path }) => path));
-  for (const directory of ['', ...known]) {
-    for (const entry of readdirSync(directory === '' ? snapshot.at() : snapshot.at(directory), {
-      withFileTypes: true,
-    })) {
-      const path = directory === '' ? entry.name : `${directory}/${entry.name}`;
-      const isOurs = directory === '' && OUR_FILES.has(entry.name);
-      if (!isOurs && !entries.has(path) && !known.has(path) && entry.name !== PYCACHE_NAME) return undefined;
-    }
-  }
-  return before;
 }
 
 function readManifest(snapshot: Directory): Manifest | undefined {
@@ -145,7 +183,8 @@ function readManifest(snapshot: Directory): Manifest | undefined {
 
 /** A file of ours in a snapshot; undefined where it is damaged: the snapshot is built anew then. */
 function readOurs(snapshot: Directory, name: string): Buffer | undefined {
-  if (snapshot.lstat(name)?.isFile() !== true) return undefined; // a FIFO would make us wait
+  const stat = snapshot.lstat(name);
+  if (stat?.isFile() !== true || (stat.mode & 0o7777n) !== 0o644n) return undefined; // a FIFO would make us wait
   try {
     return readFileSync(snapshot.at(name));
   } catch (error) {

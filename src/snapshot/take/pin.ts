@@ -14,7 +14,7 @@ import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import { type Directory, O_PATH } from '../../linux/directory.ts';
 import { duplicate } from '../../linux/process-state.ts';
 import { hasCapabilities } from '../../linux/xattr.ts';
-import { openSource, type Placed, type PlaceRequest, whyNeverLinked } from './place.ts';
+import { openSource, type Placed, type PlaceRequest, whyUnsafe } from './place.ts';
 
 /** Who pins, and which descriptors he may take. */
 export interface Pinning {
@@ -50,7 +50,7 @@ export class Pins {
   readonly #owner: bigint;
   readonly #held: Pin[] = [];
 
-  /** @param program lightningd's path in the snapshot @param owner the store's owner, as for placeFile */
+  /** @param program lightningd's path in the snapshot @param owner who pins: only what is his or root's is pinned */
   constructor(pinning: Pinning, program: string, owner: bigint) {
     this.#pinning = pinning;
     this.#program = program;
@@ -70,7 +70,8 @@ export class Pins {
    */
   pin(staging: Directory, file: PlaceRequest): Extract<Placed, { placement: 'pin' }> | undefined {
     const { path, source, stat, mode } = file;
-    if (path === this.#program || mode !== '100755' || whyNeverLinked(stat, this.#owner) !== undefined)
+    const isTrusted = stat.uid === 0n || stat.uid === this.#owner;
+    if (path === this.#program || mode !== '100755' || whyUnsafe(stat) !== undefined || !isTrusted)
       return undefined;
     const from = openSource(file);
     let fd: number;

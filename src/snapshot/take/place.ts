@@ -68,7 +68,7 @@ export interface Learnt {
 
 /**
  * Places a file.
- * @param owner the store's owner: only what he or root owns is linked
+ * @param owners of the store and the directory that it is in: only what both own is linked
  * @param learnt of one attempt at a snapshot, from one file to the next
  * @throws HoldfastError `PLACEMENT` where the method asked for is not possible, `SYSTEM` where a call fails,
  *   `BAD_SOURCE` where the source is not the file that was listed
@@ -77,11 +77,11 @@ export function placeFile(
   staging: Directory,
   file: PlaceRequest,
   method: Exclude<Method, 'pin'>,
-  owner: bigint,
+  owners: Owners,
   learnt: Learnt = {},
 ): Exclude<Placed, { placement: 'pin' }> {
   if (method === 'auto' || method === 'hardlink') {
-    const refusal = whyNeverLinked(file.stat, owner) ?? tryHardlink(staging, file, learnt);
+    const refusal = whyNeverLinked(file.stat, owners) ?? tryHardlink(staging, file, learnt);
     if (refusal === undefined) return { placement: 'hardlink' };
     if (method === 'hardlink') throw impossible('hardlink', file, refusal);
   }
@@ -117,11 +117,43 @@ export function finishFile(fd: number, file: PlaceRequest, staging: Directory): 
   );
 }
 
-/** Why a source is copied though it could be linked: a link shares owner, mode and set-id with it. */
-export function whyNeverLinked(stat: BigIntStats, owner: bigint): string | undefined {
+/** Who owns a store, and who owns the directory that it is in. */
+export interface Owners {
+  readonly store: bigint;
+  readonly parent: bigint;
+}
+
+/** The owners of an open store, and of the directory that it is in. @throws HoldfastError `SYSTEM` */
+export function ownersOf(store: Directory): Owners {
+  return { store: store.stat().uid, parent: uidAt(store, '..') };
+}
+
+/** The owners, seen from a snapshot of the store. @throws HoldfastError `SYSTEM` */
+export function ownersAbove(snapshot: Directory): Owners {
+  return { store: uidAt(snapshot, '..'), parent: uidAt(snapshot, '../..') };
+}
+
+function uidAt(directory: Directory, name: string): bigint {
+  return directory.attempt('look at', name, path => lstatSync(path, { bigint: true })).uid;
+}
+
+/**
+ * Why a source is copied though it could be linked. A link shares owner, mode and set-id with it; and a data directory
+ * is given to its user by `chown -R` sooner or later, which would give him the installation through the links.
+ */
+export function whyNeverLinked(stat: BigIntStats, { store, parent }: Owners): string | undefined {
+  const unsafe = whyUnsafe(stat);
+  if (unsafe !== undefined) return unsafe;
+  if (stat.uid !== store) return `it belongs to user ${stat.uid}, and the store to user ${store}`;
+  if (stat.uid !== parent)
+    return `it belongs to user ${stat.uid}, and the directory that the store is in to user ${parent}`;
+  return undefined;
+}
+
+/** Why others than its owner have a hand in a file. */
+export function whyUnsafe(stat: BigIntStats): string | undefined {
   if ((stat.mode & 0o6000n) !== 0n) return 'it is set-user-ID or set-group-ID';
   if ((stat.mode & 0o022n) !== 0n) return 'it is writable by group or others';
-  if (stat.uid !== 0n && stat.uid !== owner) return `it belongs to user ${stat.uid}`;
   return undefined;
 }
 

@@ -2,10 +2,11 @@
  * Brings a record up to date after our own unlink(2) has moved the ctime of files that the snapshot shares with what was
  * removed: by reading them again, for somebody else may have written to them in the same moment.
  */
+import { lstatSync } from 'node:fs';
 import { sleep } from '../../linux/time.ts';
 import { hashFiles } from '../hash/hash.ts';
-import { fileIdentity, TICK_NS } from '../store/identity.ts';
-import { type RecordedFile, writeRecord } from '../store/record.ts';
+import { agrees, fileIdentity, settledOf, TICK_NS } from '../store/identity.ts';
+import { makeRecord, type RecordedFile, writeRecord } from '../store/record.ts';
 import { withoutCtime } from './look-again.ts';
 import type { Found } from './terms.ts';
 
@@ -14,7 +15,7 @@ import type { Found } from './terms.ts';
  * stays as it is on record: the next launch is in doubt of it, and reads it.
  * @throws HoldfastError `SYSTEM` where the record cannot be written
  */
-export async function refreshRecord(found: Found): Promise<Found> {
+export async function refreshRecord(found: Found, bootId: string): Promise<Found> {
   const { directory, record } = found;
   const moved = record.files.map(file => movedOf(file, directory.at(file.path)));
   if (moved.every(file => file === undefined)) return found;
@@ -24,25 +25,27 @@ export async function refreshRecord(found: Found): Promise<Found> {
     const now = moved[index];
     files.push(now !== undefined && (await isStill(now, directory.at(file.path))) ? now : file);
   }
-  const refreshed = { ...record, files };
+  // what was proven in another boot than the record's is settled, and needs none
+  const refreshed = makeRecord({ ...record, files, bootId });
   writeRecord(directory, refreshed);
   return { ...found, record: refreshed };
 }
-
 /** The file with its new identities, if the ctimes alone have moved; undefined if nothing has, or more. */
 function movedOf(file: RecordedFile, placed: string): RecordedFile | undefined {
   if (file.placement === 'pin' || file.sourceIs === '') return undefined;
   const [sourceIs, placedIs] = [fileIdentity(file.source), fileIdentity(placed)];
   if (sourceIs === undefined || placedIs === undefined) return undefined;
-  if (sourceIs === file.sourceIs && placedIs === file.placedIs) return undefined;
-  const onlyCtimes =
-    withoutCtime(sourceIs) === withoutCtime(file.sourceIs) &&
-    withoutCtime(placedIs) === withoutCtime(file.placedIs);
+  if (agrees(file.sourceIs, sourceIs, true) && agrees(file.placedIs, placedIs, true)) return undefined;
+  const onlyCtimes = isSameButCtime(file.sourceIs, sourceIs) && isSameButCtime(file.placedIs, placedIs);
   return onlyCtimes ? { ...file, sourceIs, placedIs } : undefined;
 }
 
+function isSameButCtime(recorded: string, now: string): boolean {
+  return withoutCtime(settledOf(recorded)) === withoutCtime(settledOf(now));
+}
+
 async function isStill(file: RecordedFile, placed: string): Promise<boolean> {
-  const size = Number(file.sourceIs.split(':')[2]); // see identityOf
+  const { size } = lstatSync(placed); // the identities, which have it, are compared below
   const paths = file.placement === 'hardlink' ? [placed] : [placed, file.source];
   const hashes = await hashFiles(paths.map(path => ({ path, size })));
   return (

@@ -2,7 +2,7 @@
 import type { BigIntStats } from 'node:fs';
 import type { HoldfastError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
-import type { RecordedAnswer } from '../store/record.ts';
+import type { RecordedAnswer, RecordedLink } from '../store/record.ts';
 
 /** A file of the installation as it was listed. */
 export interface ListedFile {
@@ -13,7 +13,7 @@ export interface ListedFile {
   readonly stat: BigIntStats;
 }
 
-/** A directory of the installation as it was listed: its mtime tells that names in it came or went. */
+/** A directory of the installation as it was listed: its identity tells that names in it came or went. */
 export interface ListedDirectory {
   readonly path: string;
   readonly stat: BigIntStats;
@@ -25,6 +25,8 @@ export interface Listing {
   readonly program: string;
   readonly files: readonly ListedFile[];
   readonly directories: readonly ListedDirectory[];
+  /** the symbolic links that were followed */
+  readonly links: readonly RecordedLink[];
   /** what the operator should know of it though it can be taken */
   readonly warnings?: readonly string[];
 }
@@ -50,6 +52,8 @@ export interface Versions {
 export interface Source {
   /** lightningd in the installation, or the release archive; absolute, links resolved */
   readonly path: string;
+  /** the same as it was named or found, absolute */
+  readonly named: string;
   /** of an archive its identity, '' where that cannot be relied on; of an installation undefined: each file has its own */
   readonly identity: string | undefined;
   /** Refuses what is none, before anything is made for it. @throws HoldfastError `NOT_AN_INSTALLATION` */

@@ -16,7 +16,7 @@ import { identityOf, isRacy, TICK_NS } from '../store/identity.ts';
 import type { Method, Placement } from '../store/placement.ts';
 import { changed, lookAt, type StagedFile, untilAsListed, withoutCtime } from './look-again.ts';
 import { openPin, type Pins } from './pin.ts';
-import { finishFile, type Learnt, type Placed, type PlaceRequest, placeFile } from './place.ts';
+import { finishFile, type Learnt, type Owners, type Placed, type PlaceRequest, placeFile } from './place.ts';
 import type { ListedFile } from './source.ts';
 
 /** How many files are open at once while they are copied, two descriptors each. */
@@ -60,7 +60,7 @@ export async function placeFiles(
   staging: Directory,
   files: readonly ListedFile[],
   method: Method,
-  owner: bigint,
+  owners: Owners,
   pins: Pins | undefined,
 ): Promise<PlacedFiles> {
   makeDirectories(staging, files);
@@ -74,7 +74,7 @@ export async function placeFiles(
       const linkable = learnt.unlike === undefined;
       const placed =
         pins?.pin(staging, file) ??
-        placeFile(staging, file, method === 'pin' ? 'auto' : method, owner, learnt);
+        placeFile(staging, file, method === 'pin' ? 'auto' : method, owners, learnt);
       if (placed.placement === 'copy') batch.push({ file, ...placed });
       const tookBack = linkable && learnt.unlike !== undefined;
       if (tookBack) await untilAsListed(file);

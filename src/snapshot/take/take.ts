@@ -131,12 +131,12 @@ async function publish(work: Work): Promise<undefined> {
 }
 
 async function wipeOthers(work: Work): Promise<undefined> {
-  const { store, found } = work;
+  const { store, found, terms } = work;
   const others = listStore(store).snapshots.filter(name => name !== found?.id);
   const wiped = await wipe(store, others, work.warnings);
   if (wiped.length === 0 || found === undefined) return;
   work.wiped.push(...wiped);
-  work.found = await (await import('./refresh-record.ts')).refreshRecord(found);
+  work.found = await (await import('./refresh-record.ts')).refreshRecord(found, terms.bootId);
 }
 
 /** Does this error mean that somebody is replacing files just now? */

@@ -16,6 +16,7 @@ import { readBootId } from '../../linux/proc/boot-id.ts';
 import type { Manifest } from '../../manifest/manifest.ts';
 import type { Verdict } from '../../verdict.ts';
 import { type HashTarget, hashEach, type OnProgress } from '../hash/hash-each.ts';
+import { isSameInode } from '../store/identity.ts';
 import { isSnapshotName, LOCK_NAME, OUR_FILES } from '../store/layout.ts';
 import { readRecord, type SnapshotRecord } from '../store/record.ts';
 import { CHECK_FUNCTIONS } from './check-entries.ts';
@@ -223,7 +224,7 @@ function copiesOf(record: SnapshotRecord | undefined, { entries }: Scan): Readon
   const copies = new Set<string>();
   for (const { path, placement, placedIs } of record?.files ?? []) {
     const stat = placement === 'hardlink' || placement === 'pin' ? undefined : entries.get(path);
-    if (stat !== undefined && placedIs.startsWith(`${stat.dev}:${stat.ino}:`)) copies.add(path);
+    if (stat !== undefined && isSameInode(placedIs, stat)) copies.add(path);
   }
   return copies;
 }

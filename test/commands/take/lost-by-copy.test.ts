@@ -12,6 +12,8 @@ test('an AppArmor profile that is bound to the path of lightningd is said; witho
     root: '0'.repeat(64),
     version: 'v25.12',
     lightningd: '/usr/bin/lightningd',
+    named: '/usr/bin/lightningd',
+    links: [],
     program: 'bin/lightningd',
     directories: [],
     placedDirectories: [],

@@ -50,11 +50,14 @@ function writeRecord(
     placedIs: pinned.includes(path) ? identity : '',
   }));
   const record = {
-    format: 'holdfast-record/1',
+    format: 'holdfast-record/2',
     bootId,
+    upMs: 0,
     root: '0'.repeat(64),
     version: 'v25.12',
     lightningd: '/usr/bin/lightningd',
+    named: '/usr/bin/lightningd',
+    links: [],
     program: 'bin/lightningd',
     pinnedBy: { pid: process.pid, startTicks },
     directories: [],
