@@ -65,6 +65,8 @@ async function perform(request: Request, inherited: Inherited): Promise<Outcome>
       return (await import('./cli/guard.ts')).guard(request, surroundings);
     case 'noexec-check':
       return (await import('./cli/noexec-check.ts')).checkNoexec(request, surroundings);
+    case 'adopt':
+      return (await import('./cli/adopt.ts')).adopt(request, surroundings);
     case 'root':
       return (await import('./cli/root.ts')).root(request, surroundings);
   }

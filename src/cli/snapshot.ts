@@ -7,11 +7,15 @@ import { type CommandRequest, prepareOptions } from './take-options.ts';
 
 /** Prints where the snapshot is: one line, for scripts. */
 export async function snapshot(request: CommandRequest, surroundings: Surroundings): Promise<Outcome> {
-  const result = await snapshotCommand(prepareOptions(request, surroundings), surroundings);
+  const options = prepareOptions(request, surroundings);
+  const result =
+    request.options['dry-run'] === true
+      ? await (await import('../commands/dry-run.ts')).dryRun(options, surroundings)
+      : await snapshotCommand(options, surroundings);
   const { files, bytes, placements, reused, version, root, wiped } = result;
   const how = Object.entries(placements).filter(([, count]) => count > 0);
   surroundings.detail(
-    `${reused ? 'used again' : 'built'}: ${version}, ${files} files, ${bytes} bytes, ${how.map(([name, count]) => `${count} by ${name}`).join(', ')}, root ${root}`,
+    `${reused ? 'used again' : result.dryRun ? 'tried' : 'built'}: ${version}, ${files} files, ${bytes} bytes, ${how.map(([name, count]) => `${count} by ${name}`).join(', ')}, root ${root}`,
   );
   for (const name of wiped) surroundings.detail(`wiped ${name}`);
   return { status: EXIT.ok, text: `${result.path}\n`, json: result };

@@ -74,6 +74,10 @@ export const OPTIONS = {
   proof: { value: 'FILE', help: 'check one file against an inclusion proof; needs --expect-root' },
   openmetrics: { help: "metrics for node_exporter's textfile collector" },
   after: { help: 'after an upgrade: what must be restarted now' },
+  'dry-run': { help: 'take the snapshot beside the store, say what came of it, and leave nothing' },
+  print: { help: 'print the drop-in that would be written, and write nothing' },
+  undo: { help: 'take the drop-in back' },
+  user: { help: "a unit of the user's own manager, as with systemctl --user" },
   quiet: { help: 'stderr only for errors' },
   verbose: { help: 'say what was done, file by file' },
 } as const satisfies Record<string, OptionSpec>;
@@ -125,9 +129,12 @@ export const COMMANDS = {
   snapshot: {
     usage: '[--] [LIGHTNINGD [ARG…]]',
     summary: 'the same without the launch: build it, print where it is',
-    options: [...TAKE, 'json', ...EVERYWHERE],
+    options: [...TAKE, 'dry-run', 'json', ...EVERYWHERE],
     operands: 'lightningd',
-    examples: ['holdfast snapshot lightningd --lightning-dir=/var/lib/lightning'],
+    examples: [
+      'holdfast snapshot lightningd --lightning-dir=/var/lib/lightning',
+      'holdfast snapshot --dry-run lightningd',
+    ],
   },
   verify: {
     usage: '[SNAPSHOT]',
@@ -162,6 +169,14 @@ export const COMMANDS = {
     options: ['after', 'json', ...EVERYWHERE],
     operands: 'plain',
     examples: ['holdfast guard', 'holdfast guard --after -- /usr/bin/lightningd'],
+  },
+  adopt: {
+    usage: '[UNIT]',
+    summary: "put 'holdfast run' in front of a systemd unit's lightningd, by a drop-in; restart nothing",
+    options: ['print', 'undo', 'user', 'json', ...EVERYWHERE],
+    operands: 'plain',
+    atMost: 1,
+    examples: ['holdfast adopt --print', 'holdfast adopt lightningd.service', 'holdfast adopt --undo'],
   },
   root: {
     usage: 'PATH',

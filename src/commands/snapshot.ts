@@ -5,7 +5,7 @@ import type { PLACEMENTS } from '../snapshot/store/placement.ts';
 import type { SnapshotRecord } from '../snapshot/store/record.ts';
 import type { Context } from './context.ts';
 import { foreignOwner } from './take/foreign-owner.ts';
-import { type PrepareOptions, prepare } from './take/prepare.ts';
+import { type Prepared, type PrepareOptions, prepare } from './take/prepare.ts';
 import type { StepTime } from './take/step-clock.ts';
 import { findTarget, refuseMissingConf } from './take/target.ts';
 
@@ -32,6 +32,8 @@ export interface SnapshotResult {
   readonly wiped: readonly string[];
   /** where the store comes from when the one asked for executes nothing; null when it does */
   readonly fallback: FallbackOrigin | null;
+  /** true: nothing is left of it; `path` and `lightningd` say where a launch would have it */
+  readonly dryRun: boolean;
   /** milliseconds by step */
   readonly steps: readonly StepTime[];
 }
@@ -42,7 +44,11 @@ export async function snapshot(options: PrepareOptions, context: Context): Promi
   const target = findTarget(options, context);
   refuseMissingConf(target.options);
   refuseForeignDirectory(target.options.lightningDir, context.uid);
-  const { taken, store, fallback, steps } = await prepare(target, options, context);
+  return toResult(await prepare(target, options, context), false);
+}
+
+/** What came of it, the snapshot let go. */
+export function toResult({ taken, store, fallback, steps }: Prepared, dryRun: boolean): SnapshotResult {
   const { id, record, reused, wiped } = taken;
   const sizes = record.files.map(({ path }) => Number(taken.directory.lstat(path)?.size ?? 0));
   taken.directory.close();
@@ -58,6 +64,7 @@ export async function snapshot(options: PrepareOptions, context: Context): Promi
     reused,
     wiped,
     fallback: fallback ?? null,
+    dryRun,
     steps,
   };
 }

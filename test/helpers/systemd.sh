@@ -57,6 +57,8 @@ mkdir old
 pivot_root . old
 umount -l /old
 bash -euo pipefail /run/test/prepare
-export container=other SYSTEMD_UNIT_PATH=/run/test/units SYSTEMD_GENERATOR_PATH=/nowhere SYSTEMD_LOG_TARGET=console
+mount -t tmpfs -o mode=755 tmpfs etc/systemd/system
+mkdir -p run/systemd/system
+export container=other SYSTEMD_UNIT_PATH=/run/test/units:/etc/systemd/system:/run/systemd/system SYSTEMD_GENERATOR_PATH=/nowhere SYSTEMD_LOG_TARGET=console
 exec /lib/systemd/systemd --system --unit=test.target --default-standard-output=null --show-status=no \
   </dev/null >/run/test/manager.log 2>&1

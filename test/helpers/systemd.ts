@@ -38,13 +38,14 @@ find /usr/bin /usr/libexec -type d -exec touch -d '1 hour ago' {} +
  * Boots, runs `driver` (bash, as root, inside; `unit NAME` reads a unit of that name from standard input, `up NAME
  * LIGHTNING-DIR` waits for the unit's node to answer or for its end) and hands over the files that it wrote to its
  * working directory, by their names.
+ * @param version of the Core Lightning that is installed
  * @throws what went wrong, with systemd's own log, when the driver does not end within three minutes
  */
-export function underSystemd(dir: string, driver: string): Record<string, string> {
+export function underSystemd(dir: string, driver: string, version = 'v25.12'): Record<string, string> {
   const units = join(dir, 'units');
   mkdirSync(units);
   mkdirSync(join(dir, 'out'));
-  makeCInstallation(join(dir, 'installed'), 'v25.12');
+  makeCInstallation(join(dir, 'installed'), version);
   for (const name of ['sysinit', 'basic', 'shutdown', 'umount', 'final'])
     writeFileSync(join(units, `${name}.target`), `[Unit]\nDescription=${name}\n`);
   writeFileSync(join(units, 'test.target'), '[Unit]\nWants=driver.service\n');
@@ -56,7 +57,8 @@ export function underSystemd(dir: string, driver: string): Record<string, string
   writeFileSync(join(dir, 'prepare'), PREPARE);
   writeFileSync(
     join(dir, 'driver'),
-    `unit() { cat >"/run/test/units/$1"; }
+    `export SYSTEMD_UNIT_PATH=/run/test/units:/etc/systemd/system:/run/systemd/system
+unit() { cat >"/run/test/units/$1"; }
 up() {
   while systemctl -q is-active "$1"; do
     lightning-cli --lightning-dir="$2" --network=regtest getinfo >/dev/null 2>&1 && return
