@@ -17,7 +17,7 @@ import type { Context } from './context.ts';
 import type { InstalledNow } from './installed/compare.ts';
 import { type Comparison, compare, recordOf } from './installed/installed-now.ts';
 import { type PlacedNow, placedNow } from './installed/placed-files.ts';
-import { originOf } from './running/node-snapshot.ts';
+import { originOf, rootOf } from './running/node-snapshot.ts';
 
 /** Which node is meant. */
 export interface StatusOptions {
@@ -214,11 +214,14 @@ function judge(
 }
 
 function subdaemonsElsewhere(
-  { descendants }: LightningNode,
+  { process, descendants }: LightningNode,
   snapshot: string | undefined,
   record: SnapshotRecord | undefined,
 ): NodeStatus['elsewhere'] {
   if (snapshot === undefined) return [];
+  // the paths of processes are those of their own mount namespace
+  const root = rootOf(process.pid);
+  const own = snapshot.startsWith(`${root}/`) ? snapshot.slice(root.length) : snapshot;
   // what is pinned runs under its name in the installation: device and inode tell
   const pinned = new Set(
     record?.files
@@ -228,7 +231,7 @@ function subdaemonsElsewhere(
   return descendants.flatMap(({ pid, exe, comm }) => {
     if (exe.kind !== 'file' || !comm.startsWith('lightning_')) return [];
     if (pinned.has(inodeKey(exe))) return [];
-    return exe.path.startsWith(`${snapshot}/`) ? [] : [{ pid, program: exe.path }];
+    return exe.path.startsWith(`${own}/`) ? [] : [{ pid, program: exe.path }];
   });
 }
 

@@ -42,10 +42,23 @@ ${unit}
 EOF
 systemctl start ${name}
 up ${name} ${lightningDir} && readlink "/proc/$(systemctl show -p MainPID --value ${name})/exe" >${name}.exe
+holdfast status --json --network=regtest --lightning-dir=${lightningDir} >${name}.status || true
 systemctl show -p Result --value ${name} >${name}.result
 systemctl stop ${name}
 rm -rf /var/lib/bitcoin/lightning
 `;
+
+/** A node in mount namespaces of its own, as PrivateTmp= makes them, is seen as what it is. */
+const statusOf = (said = '{}') => {
+  const { nodes, verdict } = JSON.parse(said);
+  return [
+    verdict,
+    ...(nodes ?? []).flatMap(({ snapshot, elsewhere }: { snapshot: string; elsewhere: object[] }) => [
+      snapshot,
+      ...elsewhere,
+    ]),
+  ];
+};
 
 const RUN = `ExecStart=\nExecStart=/usr/bin/holdfast run ${LIGHTNINGD}`;
 const SNAPSHOT = '/var/lib/bitcoin/lightning/subdaemons/';
@@ -137,10 +150,17 @@ test('the drop-ins of contrib/systemd, and a unit that waits for a notification'
       ),
     ].join('\n'),
   );
-  for (const name of ['simple', 'forking', 'notify'])
-    expect([name, out[`${name}.exe`], out[`${name}.result`]]).toEqual([
+  for (const name of ['simple', 'forking', 'notify']) {
+    const exe = out[`${name}.exe`] ?? '';
+    expect([name, exe, out[`${name}.result`]]).toEqual([
       name,
       expect.stringMatching(/^\/var\/lib\/bitcoin\/lightning\/subdaemons\/[0-9a-f]{16}\/bin\/lightningd\n$/),
       'success\n',
     ]);
+    expect([name, ...statusOf(out[`${name}.status`])]).toEqual([
+      name,
+      'ok',
+      exe.replace('/bin/lightningd\n', ''),
+    ]);
+  }
 });
