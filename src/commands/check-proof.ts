@@ -3,8 +3,9 @@
  * its manifest. The proof is untrusted input: bounded, parsed strictly. Never writes.
  */
 
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { HoldfastError, quote, systemError } from '../errors.ts';
+import { readRegularFile } from '../linux/read-file.ts';
 import { fileMode } from '../manifest/entry.ts';
 import { MAX_PROOF_BYTES, type Proof, parseProof, verifyProof } from '../manifest/proof.ts';
 import { sha256 } from '../snapshot/hash/digest.ts';
@@ -83,24 +84,7 @@ export async function measure(file: string) {
 }
 
 function readProof(path: string): Proof {
-  let bytes: Buffer;
-  try {
-    const fd = openSync(path, READ);
-    try {
-      const stat = fstatSync(fd);
-      if (!stat.isFile() || stat.size > MAX_PROOF_BYTES) {
-        throw new HoldfastError('MANIFEST_INVALID', `${quote(path)} is no proof: ${why(stat)}`, {
-          path,
-          hint: 'holdfast prove FILE makes one',
-        });
-      }
-      bytes = readFileSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    throw systemError('read', path, error);
-  }
+  const { bytes } = readRegularFile(path, { mostBytes: MAX_PROOF_BYTES, follow: true });
   try {
     return parseProof(bytes);
   } catch (error) {
@@ -111,8 +95,4 @@ function readProof(path: string): Proof {
       hint: 'holdfast prove FILE makes one',
     });
   }
-}
-
-function why(stat: { isFile(): boolean; size: number }): string {
-  return stat.isFile() ? `${stat.size} bytes are too many` : 'it is no regular file';
 }

@@ -4,28 +4,19 @@
  * half of one: it is written under a temporary name beside FILE.
  */
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  linkSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
+import { closeSync, fsyncSync, linkSync, lstatSync, openSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type Packed, type PackFile, pack, piecesOf } from '../archive/pack.ts';
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
 import { Directory } from '../linux/directory.ts';
 import { randomBytes } from '../linux/random.ts';
-import { type Manifest, type ManifestFile, parseManifest } from '../manifest/manifest.ts';
+import type { Manifest, ManifestFile } from '../manifest/manifest.ts';
 import { comparePaths } from '../manifest/path.ts';
 import { formatSha256sums } from '../manifest/sha256sums.ts';
-import { sha256 } from '../snapshot/hash/digest.ts';
 import type { OnProgress } from '../snapshot/hash/hash-each.ts';
 import { MANIFEST_NAME, SHA256SUMS_NAME } from '../snapshot/store/layout.ts';
 import { openPlaced } from '../snapshot/store/pinned.ts';
+import { readManifest } from '../snapshot/store/read-manifest.ts';
 import { withCleanup } from './cleanup.ts';
 import type { Context } from './context.ts';
 import { type StoreOptions, type VerifyOptions, verify } from './verify.ts';
@@ -64,7 +55,7 @@ export async function exportSnapshot(options: ExportOptions, context: Context): 
   const directory = Directory.open(path);
   try {
     directory.tryLock('shared'); // a launch then leaves it for the next one to wipe
-    const manifest = readManifest(directory);
+    const manifest = readManifest(directory.at(MANIFEST_NAME), directory.show(MANIFEST_NAME));
     const packed = await write(filesOf(directory, manifest), file, context);
     const { root, version, files } = manifest;
     return { snapshot: path, file, root, version, files: files.length, ...packed };
@@ -91,13 +82,6 @@ async function verified(options: ExportOptions, context: Context): Promise<strin
       details: lines.slice(0, 20),
       hint: `holdfast verify ${quote(report.path)} says more`,
     },
-  );
-}
-
-function readManifest(directory: Directory): Manifest {
-  return parseManifest(
-    directory.attempt('read', MANIFEST_NAME, name => readFileSync(name)),
-    sha256,
   );
 }
 

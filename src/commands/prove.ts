@@ -1,22 +1,14 @@
 /** `holdfast prove FILE`: the inclusion proof (RFC 9162, 2.1.3) of one file of a snapshot. Only reads. */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  realpathSync,
-  statSync,
-} from 'node:fs';
+import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { HoldfastError, quote, systemError } from '../errors.ts';
-import { MAX_MANIFEST_BYTES, type Manifest, parseManifest } from '../manifest/manifest.ts';
+import type { Manifest } from '../manifest/manifest.ts';
 import { makeProof, type Proof } from '../manifest/proof.ts';
 import { sha256 } from '../snapshot/hash/digest.ts';
 import { directoriesWithManifest } from '../snapshot/store/enclosing.ts';
 import { isSnapshotName, MANIFEST_NAME, OUR_FILES } from '../snapshot/store/layout.ts';
 import { pinAt } from '../snapshot/store/pinned.ts';
+import { readManifest } from '../snapshot/store/read-manifest.ts';
 import { measure } from './check-proof.ts';
 
 /**
@@ -102,25 +94,6 @@ function findManifest(path: string, file: string): Above {
     path: file,
     hint: 'name a file of one: holdfast prove ~/.lightning/subdaemons/current/bin/lightningd',
   });
-}
-
-function readManifest(path: string): Manifest {
-  try {
-    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      const { size } = fstatSync(fd);
-      if (size > MAX_MANIFEST_BYTES) {
-        throw new HoldfastError('MANIFEST_INVALID', `${quote(path)} is too large: ${size} bytes`, { path });
-      }
-      return parseManifest(readFileSync(fd), sha256);
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    if (!(error instanceof HoldfastError)) throw systemError('read', path, error);
-    if (error.path !== undefined) throw error;
-    throw new HoldfastError(error.code, `${quote(path)}: ${error.message}`, { path, cause: error });
-  }
 }
 
 function differs(file: string, what: string): HoldfastError {

@@ -3,17 +3,18 @@
  * archive is unpacked to a temporary directory, which is gone on every way out.
  */
 
-import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isArchive } from '../archive/open.ts';
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
 import { listContents } from '../lightning/installation/contents.ts';
 import { findInstallation } from '../lightning/installation/installation.ts';
 import { fileMode } from '../manifest/entry.ts';
-import { makeManifest, parseManifest } from '../manifest/manifest.ts';
+import { type Manifest, makeManifest } from '../manifest/manifest.ts';
 import { sha256 } from '../snapshot/hash/digest.ts';
 import { hashFiles } from '../snapshot/hash/hash.ts';
 import { MANIFEST_NAME } from '../snapshot/store/layout.ts';
+import { readManifest } from '../snapshot/store/read-manifest.ts';
 import type { Listing } from '../snapshot/take/source.ts';
 import type { Context } from './context.ts';
 
@@ -36,19 +37,18 @@ const LIGHTNINGD_BELOW = ['bin/lightningd', 'usr/bin/lightningd', 'lightningd/li
  */
 export async function root(path: string, context: Context): Promise<RootResult> {
   if (isDirectory(path)) {
-    const manifest = read(join(path, MANIFEST_NAME));
+    const manifest = manifestAt(join(path, MANIFEST_NAME));
     if (manifest !== undefined) return fromManifest(path, 'snapshot', manifest);
     return fromInstallation(path, lightningdBelow(path));
   }
   if (path.endsWith('.json')) {
-    const manifest = read(path);
+    const manifest = manifestAt(path);
     if (manifest !== undefined) return fromManifest(path, 'manifest', manifest);
   }
   return isArchive(path) ? fromArchive(path, context) : fromInstallation(path, path);
 }
 
-function fromManifest(path: string, kind: 'manifest' | 'snapshot', bytes: Buffer): RootResult {
-  const manifest = parseManifest(bytes, sha256);
+function fromManifest(path: string, kind: 'manifest' | 'snapshot', manifest: Manifest): RootResult {
   return { path, kind, root: manifest.root, files: manifest.files.length };
 }
 
@@ -98,11 +98,12 @@ function isDirectory(path: string): boolean {
   }
 }
 
-function read(path: string): Buffer | undefined {
+/** Undefined where there is none. @throws HoldfastError, see readManifest */
+function manifestAt(path: string): Manifest | undefined {
   try {
-    return readFileSync(path);
+    return readManifest(path);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
-    throw systemError('read', path, error);
+    throw error;
   }
 }

@@ -7,6 +7,7 @@ import { HoldfastError, quote, systemError } from '../../errors.ts';
 import { listContents } from '../../lightning/installation/contents.ts';
 import { findInstallation, type Installation } from '../../lightning/installation/installation.ts';
 import { Directory } from '../../linux/directory.ts';
+import { isBelow } from '../../linux/path.ts';
 import { removeTree } from '../../snapshot/store/remove-tree.ts';
 import type { Listing } from '../../snapshot/take/source.ts';
 import { withCleanup } from '../cleanup.ts';
@@ -99,8 +100,7 @@ function lightningdIn(paths: readonly string[], { named }: Archive): string {
 
 /** lightningd itself says where its subdaemons are, and may say that they are elsewhere on this machine. */
 function checkWithin({ prefix, trees }: Installation, top: string, { named }: Archive): void {
-  const isWithin = (path: string) => path === top || path.startsWith(`${top}/`);
-  if (isWithin(prefix) && trees.every(tree => isWithin(join(prefix, tree)))) return;
+  if (isBelow(prefix, top) && trees.every(tree => isBelow(join(prefix, tree), top))) return;
   throw new HoldfastError(
     'NOT_AN_INSTALLATION',
     `${quote(named)} does not hold the subdaemons of its lightningd`,

@@ -10,6 +10,7 @@ import { type BigIntStats, lstatSync, readdirSync, realpathSync } from 'node:fs'
 import { dirname } from 'node:path';
 import { errnoOf, errnoWords, HoldfastError, quote } from '../../errors.ts';
 import { linksOnTheWay, type SymbolicLink } from '../../linux/links.ts';
+import { isBelow } from '../../linux/path.ts';
 import { byteString, decodeForDisplay } from '../config/byte-string.ts';
 import type { Installation } from './installation.ts';
 
@@ -171,15 +172,11 @@ function follow(link: string): string {
 
 /** A link to a directory must stay below the prefix and must not lead to a directory that it is in itself. */
 function checkDirectoryLink(link: string, target: string, prefix: string, parent: Visit | undefined): void {
-  if (!isWithin(target, prefix))
+  if (!isBelow(target, prefix))
     throw refuse(link, `the symbolic link leads to a directory outside ${quote(prefix)}: ${quote(target)}`);
   for (let visit = parent; visit !== undefined; visit = visit.parent)
-    if (isWithin(visit.real, target))
+    if (isBelow(visit.real, target))
       throw refuse(link, `the symbolic link leads back to ${quote(target)}, which it is in`, 'ELOOP');
-}
-
-function isWithin(path: string, parent: string): boolean {
-  return path === parent || parent === '/' || path.startsWith(`${parent}/`);
 }
 
 function lookFailed(path: string, error: unknown): HoldfastError {

@@ -11,6 +11,7 @@
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { errnoOf, fault, HoldfastError, quote } from '../../errors.ts';
+import { isBelow } from '../../linux/path.ts';
 import { compiledPaths } from './compiled-paths.ts';
 import { BUILTIN_PLUGINS, COMPANIONS, SUBDAEMONS } from './subdaemons.ts';
 
@@ -111,7 +112,7 @@ function pluginDirectory(bin: string, libexec: string, strings: readonly string[
   for (const bindir of absolute.filter(path => basename(path) === basename(bin)))
     for (const path of absolute) {
       const candidate = join(bin, relative(bindir, path));
-      if (countFiles(candidate, BUILTIN_PLUGINS) > 1 && !isWithin(candidate, libexec)) return candidate;
+      if (countFiles(candidate, BUILTIN_PLUGINS) > 1 && !isBelow(candidate, libexec)) return candidate;
     }
   return undefined;
 }
@@ -192,11 +193,6 @@ function isThere(path: string): boolean {
 
 function commonParent(a: string, b: string): string {
   let parent = a;
-  while (!isWithin(b, parent)) parent = dirname(parent);
+  while (!isBelow(b, parent)) parent = dirname(parent);
   return parent;
-}
-
-/** Is `path` the directory `parent` or below it? By name: both are absolute and normalised. */
-function isWithin(path: string, parent: string): boolean {
-  return path === parent || parent === '/' || path.startsWith(`${parent}/`);
 }

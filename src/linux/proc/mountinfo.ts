@@ -4,6 +4,7 @@
  * which somebody mounts over meanwhile does not mislead us.
  */
 import { readFileSync } from 'node:fs';
+import { isBelow } from '../path.ts';
 
 /** One mount, as this process sees it. */
 export interface Mount {
@@ -83,11 +84,6 @@ export function readMounts(file = '/proc/self/mountinfo'): Mount[] {
 /** Does this mount refuse to execute programs? mount(2), MS_NOEXEC: of the mount itself, or of the file system. */
 export function isNoexec(mount: Mount): boolean {
   return mount.options.includes('noexec') || mount.superOptions.includes('noexec');
-}
-
-/** Is `path` the directory `top`, or below it? Both absolute and normal. */
-export function isBelow(path: string, top: string): boolean {
-  return top === '/' || path === top || path.startsWith(`${top}/`);
 }
 
 /** `id parent major:minor root point options [tag…] - type source superOptions` */

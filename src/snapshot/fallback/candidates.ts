@@ -16,7 +16,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, normalize, relative } from 'node:path';
 import { HoldfastError, quote } from '../../errors.ts';
 import { Directory } from '../../linux/directory.ts';
-import { isBelow } from '../../linux/proc/mountinfo.ts';
+import { isBelow } from '../../linux/path.ts';
 import { escapePath } from './escape-path.ts';
 import { enterOwn, makeOwn, safeRealPath } from './safe-directory.ts';
 

@@ -3,14 +3,13 @@
  * and in the installation. Never writes.
  */
 
-import { readFileSync } from 'node:fs';
-import { errnoOf, HoldfastError, systemError } from '../../errors.ts';
+import { HoldfastError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
+import { readRegularFile } from '../../linux/read-file.ts';
 import { nowNs } from '../../linux/time.ts';
 import { fileMode } from '../../manifest/entry.ts';
-import { type Manifest, parseManifest } from '../../manifest/manifest.ts';
+import { MAX_MANIFEST_BYTES, type Manifest } from '../../manifest/manifest.ts';
 import { formatSha256sums } from '../../manifest/sha256sums.ts';
-import { sha256 } from '../hash/digest.ts';
 import { hashFiles } from '../hash/hash.ts';
 import { Settling } from '../store/boot.ts';
 import {
@@ -23,6 +22,7 @@ import {
   isRacy,
 } from '../store/identity.ts';
 import { MANIFEST_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
+import { readManifest } from '../store/read-manifest.ts';
 import { isOfBoot, type RecordedDirectory, type RecordedFile, type SnapshotRecord } from '../store/record.ts';
 import { isPlacedBy } from './by-record.ts';
 import { ownersAbove } from './place.ts';
@@ -54,9 +54,11 @@ export async function compareContent(
   { files: listed, directories }: Pick<Listing, 'files' | 'directories'>,
   wanted: Compared,
 ): Promise<Agreement | undefined> {
-  const manifest = readManifest(snapshot);
+  const manifest = readOurs(snapshot, MANIFEST_NAME, path => readManifest(path));
   if (manifest === undefined || manifest.files.length !== listed.length) return undefined;
-  if (readOurs(snapshot, SHA256SUMS_NAME)?.toString() !== formatSha256sums(manifest.files)) return undefined;
+  const mostBytes = MAX_MANIFEST_BYTES;
+  const sums = readOurs(snapshot, SHA256SUMS_NAME, path => readRegularFile(path, { mostBytes }));
+  if (sums?.bytes.toString() !== formatSha256sums(manifest.files)) return undefined;
   const entries = new Map(manifest.files.map(entry => [entry.path, entry]));
   const recorded = new Map(record.files.map(file => [file.path, file]));
   const sameBoot = isOfBoot(record, wanted.bootId);
@@ -171,24 +173,15 @@ export function directoriesMoved(directories: readonly ListedDirectory[]): boole
   return directories.some(({ path, stat }) => directoryIdentity(path) !== directoryIdentityOf(stat));
 }
 
-function readManifest(snapshot: Directory): Manifest | undefined {
-  const bytes = readOurs(snapshot, MANIFEST_NAME);
+/** A file of ours in a snapshot; undefined where it is damaged, or not kept as we keep it: the snapshot is built anew then. */
+function readOurs<T>(snapshot: Directory, name: string, read: (path: string) => T): T | undefined {
   try {
-    return bytes === undefined ? undefined : parseManifest(bytes, sha256);
+    const stat = snapshot.lstat(name);
+    return stat?.isFile() === true && (stat.mode & 0o7777n) === 0o644n ? read(snapshot.at(name)) : undefined;
   } catch (error) {
-    if (error instanceof HoldfastError && error.code === 'MANIFEST_INVALID') return undefined;
+    if (!(error instanceof HoldfastError)) throw error;
+    if (error.code === 'MANIFEST_INVALID' || error.code === 'UNREADABLE') return undefined;
+    if (['ENOENT', 'EACCES', 'ELOOP'].includes(error.errno ?? '')) return undefined;
     throw error;
-  }
-}
-
-/** A file of ours in a snapshot; undefined where it is damaged: the snapshot is built anew then. */
-function readOurs(snapshot: Directory, name: string): Buffer | undefined {
-  const stat = snapshot.lstat(name);
-  if (stat?.isFile() !== true || (stat.mode & 0o7777n) !== 0o644n) return undefined; // a FIFO would make us wait
-  try {
-    return readFileSync(snapshot.at(name));
-  } catch (error) {
-    if (['ENOENT', 'EACCES'].includes(errnoOf(error) ?? '')) return undefined;
-    throw systemError('read', snapshot.show(name), error);
   }
 }

@@ -9,9 +9,10 @@
  *
  * The descriptors are O_PATH (open(2)): enough to execute and to open anew, and no hindrance to whoever writes.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, statSync, symlinkSync } from 'node:fs';
+import { closeSync, constants, openSync, statSync, symlinkSync } from 'node:fs';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import { type Directory, O_PATH } from '../../linux/directory.ts';
+import { isElf } from '../../linux/elf.ts';
 import { duplicate } from '../../linux/process-state.ts';
 import { hasCapabilities } from '../../linux/xattr.ts';
 import { openSource, type Placed, type PlaceRequest, whyUnsafe } from './place.ts';
@@ -76,7 +77,7 @@ export class Pins {
     const from = openSource(file);
     let fd: number;
     try {
-      if (!isElf(from, source)) return undefined;
+      if (!isImage(from, source)) return undefined;
       fd = this.#hold(from, source);
     } finally {
       closeSync(from);
@@ -160,14 +161,10 @@ export function checkDumpable(snapshot: Directory, program: string): void {
   );
 }
 
-/** Reads the first bytes at their offset: the position of the descriptor stays. */
-function isElf(fd: number, source: string): boolean {
-  const magic = Buffer.alloc(4);
+function isImage(fd: number, source: string): boolean {
   try {
-    return fstatSync(fd).size >= 4 && readSync(fd, magic, 0, 4, 0) === 4 && magic.equals(ELF);
+    return isElf(fd);
   } catch (error) {
     throw systemError('read', source, error);
   }
 }
-
-const ELF = Buffer.from('\x7fELF', 'latin1');

@@ -1,6 +1,6 @@
 /**
  * The checks of one snapshot, each by itself: what it finds goes into the ledger, and none stops at its first
- * finding. They look at what was read before (subject.ts) and touch no file. Pure.
+ * finding. They look at what was read before (read-snapshot.ts) and touch no file. Pure.
  */
 
 import { HoldfastError } from '../../errors.ts';
@@ -10,11 +10,11 @@ import { formatSha256sums } from '../../manifest/sha256sums.ts';
 import { isSnapshotName, SHA256SUMS_NAME } from '../store/layout.ts';
 import { checkNothingExtra, checkOwners, checkPermissions, octal } from './check-surroundings.ts';
 import type { CheckName, Ledger } from './ledger.ts';
-import type { Subject } from './read-snapshot.ts';
+import type { SnapshotReading } from './read-snapshot.ts';
 import { kindOf } from './scan.ts';
 
 /** A check: reports to the ledger under its own name. */
-type Check = (subject: Subject, ledger: Ledger) => void;
+type Check = (snapshot: SnapshotReading, ledger: Ledger) => void;
 
 /** Each check by its name; `manifest`, `pinned` and a part of `sha256sums` have been made when the files were read. */
 export const CHECK_FUNCTIONS: Readonly<Record<Exclude<CheckName, 'manifest' | 'pinned'>, Check>> = {
@@ -28,7 +28,7 @@ export const CHECK_FUNCTIONS: Readonly<Record<Exclude<CheckName, 'manifest' | 'p
 };
 
 /** The root, which the manifest's parser has recomputed, is the one of the directory's name, and the one expected. */
-function checkRoot({ manifest, name, expectRoot }: Subject, ledger: Ledger): void {
+function checkRoot({ manifest, name, expectRoot }: SnapshotReading, ledger: Ledger): void {
   if (manifest === undefined) {
     ledger.skip('root');
     return;
@@ -49,7 +49,7 @@ function checkRoot({ manifest, name, expectRoot }: Subject, ledger: Ledger): voi
  * said of the mode only where the file is known to be a copy of ours: a hard link keeps its inode's. That group or
  * others may write is for `permissions` to say.
  */
-function checkFiles({ expected, scan, copied, lost, hashes }: Subject, ledger: Ledger): void {
+function checkFiles({ expected, scan, copied, lost, hashes }: SnapshotReading, ledger: Ledger): void {
   if (expected === undefined) {
     ledger.skip('files');
     return;
@@ -88,7 +88,7 @@ function checkFiles({ expected, scan, copied, lost, hashes }: Subject, ledger: L
 }
 
 /** Every file that could be hashed has its digest. One of another size is reported as that, and is not hashed. */
-function checkDigests({ expected, hashes, scan, lost }: Subject, ledger: Ledger): void {
+function checkDigests({ expected, hashes, scan, lost }: SnapshotReading, ledger: Ledger): void {
   if (expected === undefined) {
     ledger.skip('digests');
     return;
@@ -110,7 +110,7 @@ function checkDigests({ expected, hashes, scan, lost }: Subject, ledger: Ledger)
 }
 
 /** SHA256SUMS has the manifest's digests: all, no others, and as holdfast writes them. */
-function checkSha256sums({ manifest, sums }: Subject, ledger: Ledger): void {
+function checkSha256sums({ manifest, sums }: SnapshotReading, ledger: Ledger): void {
   if (sums === undefined || manifest === undefined) {
     ledger.skip('sha256sums');
     return;

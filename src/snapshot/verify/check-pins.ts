@@ -21,7 +21,7 @@ export interface PinView {
 }
 
 /** What it depends on. */
-export interface PinSubject {
+export interface PinReading {
   readonly directory: Directory;
   readonly scan: Scan;
   /** the paths that are files of the snapshot */
@@ -33,14 +33,14 @@ export interface PinSubject {
 }
 
 /** Looks through every pin; what is wrong goes into the ledger. */
-export function lookAtPins(subject: PinSubject, ledger: Ledger): PinView {
-  const { record, bootId } = subject;
+export function lookAtPins(reading: PinReading, ledger: Ledger): PinView {
+  const { record, bootId } = reading;
   const recorded = new Map(record?.files.map(file => [file.path, file]));
   const reached = new Map<string, { openAt: string; stat: BigIntStats }>();
   const closed = new Map<string, string>();
   const lost = new Map<string, { pin: PinLink; found: string }>();
   let first: PinLink | undefined;
-  for (const [path, pin] of pinsOf(subject)) {
+  for (const [path, pin] of pinsOf(reading)) {
     first ??= pin;
     const holder = holderOf(pin, record, bootId);
     const look = holder === 'here' ? reach(pin, recorded.get(path)?.placedIs) : undefined;
@@ -56,7 +56,7 @@ export function lookAtPins(subject: PinSubject, ledger: Ledger): PinView {
   if (first !== undefined && reached.size === 0 && closed.size === 0) {
     const { pid } = first;
     const ended = [...lost.values()].every(({ found }) => found === 'no such process');
-    if (ended && subject.isHeld()) {
+    if (ended && reading.isHeld()) {
       const reason = `process ${pid}, which pinned ${lost.size} files, cannot be seen from here, and the snapshot is in use`;
       ledger.unknown('pinned', '.', reason);
       return { reached, lost: new Set(lost.keys()), gone: false };
@@ -74,7 +74,7 @@ export function lookAtPins(subject: PinSubject, ledger: Ledger): PinView {
 }
 
 /** The links among the files that are pins, as far as the record does not say otherwise. */
-function* pinsOf({ directory, scan, paths, record }: PinSubject): Generator<readonly [string, PinLink]> {
+function* pinsOf({ directory, scan, paths, record }: PinReading): Generator<readonly [string, PinLink]> {
   const others = new Set(record?.files.filter(file => file.placement !== 'pin').map(file => file.path));
   for (const path of paths) {
     if (scan.entries.get(path)?.isSymbolicLink() !== true || others.has(path)) continue;

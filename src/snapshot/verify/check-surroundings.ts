@@ -7,11 +7,11 @@ import { basename } from 'node:path';
 import { comparePaths } from '../../manifest/path.ts';
 import { OUR_FILES, PYCACHE_NAME, RECORD_NAME } from '../store/layout.ts';
 import type { Ledger } from './ledger.ts';
-import type { Expected, Subject } from './read-snapshot.ts';
+import type { Expected, SnapshotReading } from './read-snapshot.ts';
 import { kindOf } from './scan.ts';
 
 /** Nothing is there but the entries, the directories that lead to them, and what holdfast puts beside them. */
-export function checkNothingExtra({ expected, scan }: Subject, ledger: Ledger): void {
+export function checkNothingExtra({ expected, scan }: SnapshotReading, ledger: Ledger): void {
   for (const path of scan.unnameable) {
     ledger.finding('nothing-extra', path, 'it is in no manifest: its name is no UTF-8', 'nothing', path);
   }
@@ -40,8 +40,8 @@ export function checkNothingExtra({ expected, scan }: Subject, ledger: Ledger): 
 }
 
 /** Nothing has a set-id bit, nothing can be written by group or others: a hard link shares its mode with the source. */
-export function checkPermissions(subject: Subject, ledger: Ledger): void {
-  for (const [path, stat] of guarded(subject)) {
+export function checkPermissions(snapshot: SnapshotReading, ledger: Ledger): void {
+  for (const [path, stat] of guarded(snapshot)) {
     if (!stat.isFile() && !stat.isDirectory()) continue; // a symbolic link's bits mean nothing
     const found = octal(stat.mode);
     if (stat.isFile() && (stat.mode & 0o6000n) !== 0n) {
@@ -56,17 +56,17 @@ export function checkPermissions(subject: Subject, ledger: Ledger): void {
 }
 
 /** All belongs to root or to the owner of the store. */
-export function checkOwners(subject: Subject, ledger: Ledger): void {
-  const { owner } = subject;
+export function checkOwners(snapshot: SnapshotReading, ledger: Ledger): void {
+  const { owner } = snapshot;
   const expected = owner === 0n ? 'user 0' : `user 0 or ${owner}`;
-  for (const [path, { uid }] of guarded(subject)) {
+  for (const [path, { uid }] of guarded(snapshot)) {
     if (uid === 0n || uid === owner) continue;
     ledger.finding('owners', path, 'it belongs to somebody else', expected, `user ${uid}`);
   }
 }
 
 /** All that nobody else may own or write: the snapshot itself and everything in it but Python's cache. */
-function* guarded({ directory, scan, expected }: Subject): Generator<readonly [string, BigIntStats]> {
+function* guarded({ directory, scan, expected }: SnapshotReading): Generator<readonly [string, BigIntStats]> {
   yield ['.', directory.stat()];
   for (const [path, stat] of scan.entries) {
     const isCache = basename(path) === PYCACHE_NAME || isBelowPycache(path);

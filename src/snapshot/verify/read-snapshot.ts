@@ -2,9 +2,10 @@
  * The snapshot that is being verified, and what it says of itself: its manifest and its SHA256SUMS, both untrusted,
  * bounded in size and parsed strictly. Never follows a symbolic link, never writes.
  */
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { HoldfastError, quote, systemError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
+import { readRegularFile } from '../../linux/read-file.ts';
 import { type FileMode, MAX_MANIFEST_BYTES, type Manifest, parseManifest } from '../../manifest/manifest.ts';
 import { parseSha256sums } from '../../manifest/sha256sums.ts';
 import { sha256 } from '../hash/digest.ts';
@@ -21,7 +22,7 @@ export interface Expected {
 }
 
 /** All that the checks look at. */
-export interface Subject {
+export interface SnapshotReading {
   readonly directory: Directory;
   /** its name in the directory above it */
   readonly name: string;
@@ -37,7 +38,7 @@ export interface Subject {
   readonly expected: ReadonlyMap<string, Expected> | undefined;
   /** files known to be copies that we made, so that their modes are ours */
   readonly copied: ReadonlySet<string>;
-  /** pinned files of which nothing is known: see look-at-pins.ts */
+  /** pinned files of which nothing is known: see check-pins.ts */
   readonly lost: ReadonlySet<string>;
   /** digests of the files that could be hashed, or why not */
   readonly hashes: ReadonlyMap<string, HashResult | HoldfastError>;
@@ -63,7 +64,7 @@ export function readManifest(directory: Directory, scanned: Scan, ledger: Ledger
 }
 
 /** SHA256SUMS by itself; whether it agrees with the manifest is a check of its own. */
-export function readSums(directory: Directory, scanned: Scan, ledger: Ledger): Subject['sums'] {
+export function readSums(directory: Directory, scanned: Scan, ledger: Ledger): SnapshotReading['sums'] {
   const bytes = readOwn(directory, SHA256SUMS_NAME, 'sha256sums', scanned, ledger);
   if (bytes === undefined) return undefined;
   const text = bytes.toString();
@@ -85,7 +86,7 @@ export function readSums(directory: Directory, scanned: Scan, ledger: Ledger): S
 /** What each file must be, by the manifest, else by SHA256SUMS: a damaged manifest must not hide a damaged file. */
 export function expectedFiles(
   manifest: Manifest | undefined,
-  sums: Subject['sums'],
+  sums: SnapshotReading['sums'],
 ): ReadonlyMap<string, Expected> | undefined {
   if (manifest !== undefined) return new Map(manifest.files.map(file => [file.path, file]));
   if (sums === undefined) return undefined;
@@ -124,15 +125,10 @@ function readOwn(
 }
 
 function readWhole(directory: Directory, name: string, listed: BigIntStats): Buffer {
-  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-  const fd = openSync(directory.at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  try {
-    const stat = fstatSync(fd, { bigint: true });
-    if (stat.ino !== listed.ino || stat.dev !== listed.dev || stat.size !== listed.size) {
-      throw new HoldfastError('SYSTEM', `${quote(directory.show(name))} was replaced while it was verified`);
-    }
-    return readFileSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+  const shownAs = directory.show(name);
+  const { bytes, stat } = readRegularFile(directory.at(name), { mostBytes: MAX_MANIFEST_BYTES, shownAs });
+  if (stat.ino === listed.ino && stat.dev === listed.dev && stat.size === listed.size) return bytes;
+  throw new HoldfastError('SYSTEM', `${quote(shownAs)} was replaced while it was verified`, {
+    path: shownAs,
+  });
 }

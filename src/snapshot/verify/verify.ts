@@ -98,7 +98,7 @@ export async function verifySnapshot(path: string, options: VerifyOptions = {}):
     const seen = throughPins(scanned, pins);
     const targets = hashable(expected, seen, pins);
     const hashes = await hashEach(directory, targets, options.onProgress ?? (() => undefined));
-    const subject = {
+    const reading = {
       directory,
       name: basename(real),
       owner: ownerOf(real, directory),
@@ -112,7 +112,7 @@ export async function verifySnapshot(path: string, options: VerifyOptions = {}):
       hashes,
     };
     for (const name of CHECKS) {
-      if (name !== 'manifest' && name !== 'pinned') CHECK_FUNCTIONS[name](subject, ledger);
+      if (name !== 'manifest' && name !== 'pinned') CHECK_FUNCTIONS[name](reading, ledger);
     }
     // wiped under our eyes by a launch that came before our lock: what is missing then is no finding
     if (directory.stat().nlink === 0n) throw noSnapshot(path, 'the snapshot was removed meanwhile:');

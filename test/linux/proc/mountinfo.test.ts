@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { isBelow } from '../../../src/linux/path.ts';
 import {
-  isBelow,
   isNoexec,
   type Mount,
   mountOf,
