@@ -3,8 +3,9 @@ import { resolve } from 'node:path';
 import { exportSnapshot as exportCommand } from '../commands/export.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Surroundings } from './context.ts';
+import { nodeOptions } from './node-options.ts';
 import type { Outcome } from './outcome.ts';
-import { absolute, type CommandRequest } from './take-options.ts';
+import type { CommandRequest } from './take-options.ts';
 
 /** Prints the archive's digest and name, as sha256sum does: the line may go to a SHA256SUMS. @throws HoldfastError */
 export async function exportSnapshot(request: CommandRequest, surroundings: Surroundings): Promise<Outcome> {
@@ -14,10 +15,7 @@ export async function exportSnapshot(request: CommandRequest, surroundings: Surr
   try {
     const result = await exportCommand(
       {
-        lightningDir: text(options['lightning-dir']),
-        network: text(options.network),
-        conf: text(options.conf),
-        snapshotDir: absolute(options['snapshot-dir'], cwd),
+        ...nodeOptions(options, cwd),
         snapshot: { word, path: resolve(cwd, word) },
         file: resolve(cwd, file),
         onProgress: ({ done, total }) => progress.show('verifying', Number(done), Number(total)),
@@ -31,8 +29,4 @@ export async function exportSnapshot(request: CommandRequest, surroundings: Surr
   } finally {
     progress.clear();
   }
-}
-
-function text(value: string | true | undefined): string | undefined {
-  return typeof value === 'string' ? value : undefined;
 }

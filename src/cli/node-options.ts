@@ -1,16 +1,18 @@
-/** `--lightning-dir`, `--network` and `--conf` of the commands that start no lightningd. Pure. */
+/** `--lightning-dir`, `--network`, `--conf` and `--snapshot-dir` of the commands that start no lightningd. Pure. */
+import type { NodeOptions } from '../commands/node-directory.ts';
+import { absolute } from './take-options.ts';
 import type { GivenOptions } from './words.ts';
 
-/** Those that were given, as strings. */
-export function nodeValues(options: GivenOptions): {
-  lightningDir?: string;
-  network?: string;
-  conf?: string;
-} {
-  const { 'lightning-dir': lightningDir, network, conf } = options;
+/** As they were given; the store absolute. */
+export function nodeOptions(options: GivenOptions, cwd: string): NodeOptions {
   return {
-    ...(typeof lightningDir === 'string' ? { lightningDir } : {}),
-    ...(typeof network === 'string' ? { network } : {}),
-    ...(typeof conf === 'string' ? { conf } : {}),
+    lightningDir: text(options['lightning-dir']),
+    network: text(options.network),
+    conf: text(options.conf),
+    snapshotDir: absolute(options['snapshot-dir'], cwd),
   };
+}
+
+function text(value: string | true | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }

@@ -1,26 +1,25 @@
 /** The command line of `noexec-check`. */
 import { resolve } from 'node:path';
+import { nodeDirectory } from '../commands/node-directory.ts';
 import { noexecCheck } from '../commands/noexec-check.ts';
 import { VERDICT_EXIT } from '../exit-codes.ts';
-import { readNodeOptions } from '../lightning/config/options.ts';
 import { renderNoexecCheck } from '../render/noexec-check.ts';
-import { STORE_NAME } from '../snapshot/store/layout.ts';
 import type { Surroundings } from './context.ts';
-import { nodeValues } from './node-options.ts';
+import { nodeOptions } from './node-options.ts';
 import type { Outcome } from './outcome.ts';
-import { absolute, type CommandRequest } from './take-options.ts';
+import type { CommandRequest } from './take-options.ts';
 
 /** Can it hold programs? That it cannot is a finding. */
 const VERDICTS = { yes: 'ok', no: 'finding', unknown: 'unknown' } as const;
 
 /** Prints what was found of each directory, what `run` would use, and what to type. */
 export function checkNoexec({ options, operands }: CommandRequest, surroundings: Surroundings): Outcome {
-  const { cwd, environment } = surroundings;
-  const { lightningDir } = readNodeOptions(nodeValues(options), { cwd, home: environment.HOME });
+  const { cwd } = surroundings;
+  const { lightningDir, store } = nodeDirectory(nodeOptions(options, cwd), surroundings, 'configuration');
   const report = noexecCheck(
     {
       directories: operands.map(word => resolve(cwd, word.toString())),
-      store: absolute(options['snapshot-dir'], cwd) ?? `${lightningDir}/${STORE_NAME}`,
+      store,
       lightningDir,
       lightningd: undefined,
     },

@@ -5,19 +5,15 @@ import { VERDICT_EXIT } from '../exit-codes.ts';
 import { renderOpenmetrics } from '../render/openmetrics.ts';
 import { renderStatus } from '../render/status.ts';
 import type { Surroundings } from './context.ts';
-import { nodeValues } from './node-options.ts';
+import { nodeOptions } from './node-options.ts';
 import type { Outcome } from './outcome.ts';
-import { absolute, type CommandRequest } from './take-options.ts';
+import type { CommandRequest } from './take-options.ts';
 
 /** Prints what runs; metrics where they were asked for. @throws HoldfastError */
 export async function status({ options }: CommandRequest, surroundings: Surroundings): Promise<Outcome> {
   if (options.json === true && options.openmetrics === true)
     throw new HoldfastError('USAGE', '--json and --openmetrics exclude each other');
-  const { lightningDir, network, conf } = nodeValues(options);
-  const report = await statusCommand(
-    { lightningDir, network, conf, snapshotDir: absolute(options['snapshot-dir'], surroundings.cwd) },
-    surroundings,
-  );
+  const report = await statusCommand(nodeOptions(options, surroundings.cwd), surroundings);
   return {
     status: VERDICT_EXIT[report.verdict],
     text:

@@ -203,7 +203,10 @@ export const COMMANDS = {
     operands: 'plain',
     atLeast: 1,
     atMost: 1,
-    examples: ['holdfast prove ~/.lightning/subdaemons/current/bin/lightningd'],
+    examples: [
+      'holdfast prove ~/.lightning/subdaemons/current/bin/lightningd',
+      'holdfast prove --lightning-dir=/var/lib/lightning bin/lightningd',
+    ],
   },
 } as const satisfies Record<string, CommandSpec>;
 

@@ -5,6 +5,7 @@ import { HoldfastError } from '../errors.ts';
 import { VERDICT_EXIT } from '../exit-codes.ts';
 import { renderVerify } from '../render/verify.ts';
 import type { Surroundings } from './context.ts';
+import { nodeOptions } from './node-options.ts';
 import type { Outcome } from './outcome.ts';
 import { absolute, type CommandRequest, readRoot } from './take-options.ts';
 
@@ -15,12 +16,7 @@ export async function verify(request: CommandRequest, surroundings: Surroundings
   const word = operands[0]?.toString();
   const expectRoot = readRoot(options['expect-root']);
   const proof = absolute(options.proof, cwd);
-  const common = {
-    snapshotDir: absolute(options['snapshot-dir'], cwd),
-    lightningDir: text(options['lightning-dir']),
-    network: text(options.network),
-    conf: text(options.conf),
-  };
+  const common = nodeOptions(options, cwd);
   try {
     const result =
       proof === undefined
@@ -60,8 +56,4 @@ function proofWords(
     throw new HoldfastError('USAGE', '--proof needs --expect-root: a proof brings its own root', { hint });
   }
   return [resolve(cwd, file), proof, expectRoot];
-}
-
-function text(value: string | true | undefined): string | undefined {
-  return typeof value === 'string' ? value : undefined;
 }

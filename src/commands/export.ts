@@ -19,10 +19,11 @@ import { openPlaced } from '../snapshot/store/pinned.ts';
 import { readManifest } from '../snapshot/store/read-manifest.ts';
 import { withCleanup } from './cleanup.ts';
 import type { Context } from './context.ts';
-import { type StoreOptions, type VerifyOptions, verify } from './verify.ts';
+import type { NodeOptions } from './node-directory.ts';
+import { type VerifyOptions, verify } from './verify.ts';
 
 /** What the operator asked for. */
-export interface ExportOptions extends StoreOptions {
+export interface ExportOptions extends NodeOptions {
   readonly snapshot: NonNullable<VerifyOptions['snapshot']>;
   /** absolute */
   readonly file: string;

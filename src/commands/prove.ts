@@ -1,15 +1,18 @@
 /** `holdfast prove FILE`: the inclusion proof (RFC 9162, 2.1.3) of one file of a snapshot. Only reads. */
 import { lstatSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { HoldfastError, quote, systemError } from '../errors.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import { makeProof, type Proof } from '../manifest/proof.ts';
 import { sha256 } from '../snapshot/hash/digest.ts';
 import { directoriesWithManifest } from '../snapshot/store/enclosing.ts';
-import { isSnapshotName, MANIFEST_NAME, OUR_FILES } from '../snapshot/store/layout.ts';
+import { findByName } from '../snapshot/store/in-use.ts';
+import { CURRENT_NAME, isSnapshotName, MANIFEST_NAME, OUR_FILES } from '../snapshot/store/layout.ts';
 import { pinAt } from '../snapshot/store/pinned.ts';
 import { readManifest } from '../snapshot/store/read-manifest.ts';
 import { measure } from './check-proof.ts';
+import type { Context } from './context.ts';
+import { type NodeOptions, nodeDirectory } from './node-directory.ts';
 
 /**
  * The proof that FILE, as it is now, is an entry of its snapshot. `file` is absolute; links on the way to it are
@@ -36,6 +39,20 @@ export async function prove(file: string): Promise<Proof> {
     throw differs(file, `is not what the manifest says: ${key} is ${found[key]}, not ${entry[key]}`);
   }
   return makeProof(manifest, entryPath, sha256);
+}
+
+/**
+ * A file of the snapshot that `current` of a store leads to, absolute. An absolute FILE is that file.
+ * @throws HoldfastError `NO_SNAPSHOT`; as nodeDirectory
+ */
+export function fileInCurrent(word: string, options: NodeOptions, context: Context): string {
+  const { store } = nodeDirectory(options, context, 'only --conf');
+  const snapshot = findByName(store, CURRENT_NAME);
+  if (snapshot !== undefined) return resolve(snapshot, word);
+  throw new HoldfastError('NO_SNAPSHOT', `there is no current snapshot in ${quote(store)}`, {
+    path: store,
+    hint: 'holdfast snapshot makes one; or name a file of another: holdfast prove /path/to/SNAPSHOT/bin/lightningd',
+  });
 }
 
 function locate(file: string): {

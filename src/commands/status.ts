@@ -3,7 +3,6 @@
 import { accessSync, constants, existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, quote } from '../errors.ts';
-import { readNodeOptions } from '../lightning/config/options.ts';
 import { findNodes, type LightningNode } from '../lightning/nodes/nodes.ts';
 import { operatorProgramsOf } from '../lightning/nodes/operator-programs.ts';
 import { readBootId } from '../linux/proc/boot-id.ts';
@@ -17,15 +16,8 @@ import type { Context } from './context.ts';
 import type { InstalledNow } from './installed/compare.ts';
 import { type Comparison, compare, recordOf } from './installed/installed-now.ts';
 import { type PlacedNow, placedNow } from './installed/placed-files.ts';
+import { type NodeOptions, nodeDirectory } from './node-directory.ts';
 import { originOf, rootOf } from './running/node-snapshot.ts';
-
-/** Which node is meant. */
-export interface StatusOptions {
-  readonly lightningDir: string | undefined;
-  readonly network: string | undefined;
-  readonly conf: string | undefined;
-  readonly snapshotDir: string | undefined;
-}
 
 /** A running node. */
 export interface NodeStatus {
@@ -84,17 +76,8 @@ export interface StatusReport {
 }
 
 /** Looks at the nodes of a lightning-dir, its store and the installation. @throws HoldfastError `CONFIG`, `SYSTEM` */
-export async function status(options: StatusOptions, context: Context): Promise<StatusReport> {
-  const values = {
-    ...(options.lightningDir === undefined ? {} : { lightningDir: options.lightningDir }),
-    ...(options.network === undefined ? {} : { network: options.network }),
-    ...(options.conf === undefined ? {} : { conf: options.conf }),
-  };
-  const { lightningDir, network, pidFile } = readNodeOptions(values, {
-    cwd: context.cwd,
-    home: context.environment.HOME,
-  });
-  const store = options.snapshotDir ?? join(lightningDir, STORE_NAME);
+export async function status(options: NodeOptions, context: Context): Promise<StatusReport> {
+  const { lightningDir, network, pidFile, store } = nodeDirectory(options, context, 'configuration');
   const found = findNodes({ lightningDir, pidFiles: [{ path: pidFile, network }] });
   const look = lookOnce();
   const wanted = found.nodes.filter(

@@ -4,27 +4,19 @@
  */
 
 import { HoldfastError, quote } from '../errors.ts';
-import { readLightningOptions } from '../lightning/config/options.ts';
 import { findNodes, type Nodes } from '../lightning/nodes/nodes.ts';
 import type { OnProgress } from '../snapshot/hash/hash-each.ts';
 import { findByName, selectSnapshots } from '../snapshot/store/in-use.ts';
-import { CURRENT_NAME, isSnapshotName, STORE_NAME } from '../snapshot/store/layout.ts';
+import { CURRENT_NAME, isSnapshotName } from '../snapshot/store/layout.ts';
 import { type SnapshotReport, type Verified, verifySnapshot } from '../snapshot/verify/verify.ts';
 import { type Verdict, worst } from '../verdict.ts';
 import { checkProof, type ProofReport } from './check-proof.ts';
 import type { Context } from './context.ts';
+import { type NodeOptions, nodeDirectory } from './node-directory.ts';
 import { inspectRunning, type RunningReport, snapshotsOf } from './running/nodes.ts';
 
-/** Whose store, when no snapshot is named. */
-export interface StoreOptions {
-  readonly lightningDir: string | undefined;
-  readonly network: string | undefined;
-  readonly conf: string | undefined;
-  readonly snapshotDir: string | undefined;
-}
-
 /** What the operator asked for. */
-export interface VerifyOptions extends StoreOptions {
+export interface VerifyOptions extends NodeOptions {
   /** SNAPSHOT: as typed, and as a path; undefined: those that matter */
   readonly snapshot: { readonly word: string; readonly path: string } | undefined;
   readonly expectRoot: string | undefined;
@@ -82,27 +74,10 @@ export async function verifyProof(
   return { verdict, snapshots: [], unknowns: [], running: null, proof };
 }
 
-/**
- * The lightning-dir, and the network if one was named. Only `--conf` can name a lightning-dir in a file: without it no
- * configuration is read, which may be closed to whoever verifies.
- * @throws HoldfastError `CONFIG`
- */
-function nodeOf({ lightningDir, network, conf }: StoreOptions, context: Context) {
-  const args = [
-    ...(lightningDir === undefined ? [] : [`--lightning-dir=${lightningDir}`]),
-    ...(network === undefined ? [] : [`--network=${network}`]),
-    conf === undefined ? '--version' : `--conf=${conf}`, // what only answers reads no file (options.ts)
-  ].map(arg => Buffer.from(arg));
-  const options = readLightningOptions(args, { cwd: context.cwd, home: context.environment.HOME });
-  return {
-    lightningDir: options.lightningDir,
-    network: network === undefined ? undefined : options.network,
-  };
-}
-
 /** The nodes of the lightning-dir; of one network, where that is named. */
-function nodesOf(options: StoreOptions, context: Context): Nodes {
-  const { lightningDir, network } = nodeOf(options, context);
+function nodesOf(options: NodeOptions, context: Context): Nodes {
+  const { lightningDir, network: wanted } = nodeDirectory(options, context, 'only --conf');
+  const network = options.network === undefined ? undefined : wanted;
   const found = findNodes({ lightningDir });
   if (network === undefined) return found;
   const isWanted = (node: { readonly network: string | undefined }) =>
@@ -110,14 +85,14 @@ function nodesOf(options: StoreOptions, context: Context): Nodes {
   return { ...found, nodes: found.nodes.filter(isWanted), hidden: found.hidden.filter(isWanted) };
 }
 
-function storeOf(options: StoreOptions, context: Context): string {
-  return options.snapshotDir ?? `${nodeOf(options, context).lightningDir}/${STORE_NAME}`;
+function storeOf(options: NodeOptions, context: Context): string {
+  return nodeDirectory(options, context, 'only --conf').store;
 }
 
 /** A path, or the name of a snapshot in the store. Whose store that is, is asked only for what may be such a name. */
 function named(
   { word, path }: NonNullable<VerifyOptions['snapshot']>,
-  options: StoreOptions,
+  options: NodeOptions,
   context: Context,
 ): string {
   const isName = word === CURRENT_NAME || isSnapshotName(word);

@@ -19,6 +19,8 @@ export interface CallOptions {
   readonly cwd?: string;
   /** run as this user and group, without other groups; needs root */
   readonly user?: number;
+  /** ms until it is killed; a command that hangs fails the test */
+  readonly timeout?: number;
   /** another program, or a link to ours */
   readonly program?: string;
 }

@@ -371,6 +371,24 @@ describe('verify --running', () => {
   });
 });
 
+it.each(['root', 'verify', 'export', 'prove'])(
+  '%s does not wait for a FIFO in place of manifest.json',
+  command => {
+    const { dir, path } = makeWorld();
+    rmSync(join(path, 'manifest.json'));
+    spawnSync('mkfifo', [join(path, 'manifest.json')]);
+    const operands = {
+      root: [path],
+      verify: [path],
+      export: [path, join(dir, 'x.tar.gz')],
+      prove: [join(path, OPENINGD)],
+    }[command];
+    const { status, stderr, stdout } = holdfast([command, ...(operands ?? [])], { timeout: 20_000 });
+    expect(status).toBe(command === 'root' || command === 'prove' ? 2 : 1);
+    expect(stderr + stdout).toContain(command === 'prove' ? 'lies in no snapshot' : 'manifest.json');
+  },
+);
+
 describe('prove, and verify --proof', () => {
   it('give the same proof as text and with --json, and it holds without the snapshot', () => {
     const { dir, path, root } = makeWorld();
@@ -442,6 +460,16 @@ describe('prove, and verify --proof', () => {
     const text = holdfast(['prove', join(path, OPENINGD)]);
     expect(text).toMatchObject({ status: 1, stdout: '' });
     expect(text.stderr).toContain('is not what the manifest says: size is 4');
+  });
+
+  it("are given for a path below a node's current snapshot, where the node is named", () => {
+    const { dir, path } = makeWorld();
+    const plain = holdfast(['prove', join(path, OPENINGD)]).stdout;
+    for (const named of [`--lightning-dir=${dirname(dirname(path))}`, `--snapshot-dir=${dirname(path)}`]) {
+      expect(holdfast(['prove', named, OPENINGD], { cwd: dir })).toMatchObject({ status: 0, stdout: plain });
+    }
+    const none = holdfast(['prove', `--snapshot-dir=${join(dir, 'none')}`, '--json', OPENINGD]);
+    expect([none.status, readJson('prove', none.stdout).error?.code]).toEqual([2, 'NO_SNAPSHOT']);
   });
 
   it('need a FILE and the root that is expected', () => {

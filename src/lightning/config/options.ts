@@ -45,9 +45,14 @@ export interface LightningOptions {
  * 3. without, `<lightning-dir>/config`, which may name the network, then `<lightning-dir>/<network>/config`;
  * 4. everything once more in the order files, command line: the last one wins.
  * When the command line asks for an answer only, no file is read: nothing in them matters then.
+ * @param reads only a file named by `--conf`: step 3 is left out
  * @throws HoldfastError CONFIG for a file that cannot be read; USAGE or CONFIG for a lightning-dir that is not UTF-8
  */
-export function readLightningOptions(args: readonly Buffer[], context: LaunchContext): LightningOptions {
+export function readLightningOptions(
+  args: readonly Buffer[],
+  context: LaunchContext,
+  reads: 'configuration' | 'only --conf' = 'configuration',
+): LightningOptions {
   const cwd = byteString(context.cwd);
   const words = commandLineOptions(args.map(byteString)).map<Setting>(option => ({
     name: option.name,
@@ -76,6 +81,7 @@ export function readLightningOptions(args: readonly Buffer[], context: LaunchCon
       lines === undefined ? first.conf : undefined,
     );
   }
+  if (reads === 'only --conf') return finish(first, [], undefined);
   const base = read(joinPath(first.lightningDir, 'config'), 'base config') ?? [];
   const { network } = settle([...base, ...words], cwd, context);
   const own = read(joinPath(joinPath(first.lightningDir, network), 'config'), 'network config') ?? [];
@@ -87,8 +93,13 @@ export function readLightningOptions(args: readonly Buffer[], context: LaunchCon
  * @throws HoldfastError as readLightningOptions
  */
 export function readNodeOptions(
-  values: { readonly lightningDir?: string; readonly network?: string; readonly conf?: string },
+  values: {
+    readonly lightningDir: string | undefined;
+    readonly network: string | undefined;
+    readonly conf: string | undefined;
+  },
   context: LaunchContext,
+  reads: 'configuration' | 'only --conf',
 ): LightningOptions {
   const args: string[] = [];
   if (values.lightningDir !== undefined) args.push(`--lightning-dir=${values.lightningDir}`);
@@ -97,6 +108,7 @@ export function readNodeOptions(
   return readLightningOptions(
     args.map(arg => Buffer.from(arg)),
     context,
+    reads,
   );
 }
 

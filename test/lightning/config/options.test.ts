@@ -184,10 +184,30 @@ describe('what else is known', () => {
 
   it('other commands give the three as values, whatever these look like', () => {
     const dir = join(tempDir(), '--version');
-    const options = readNodeOptions({ lightningDir: dir, network: 'regtest' }, NOWHERE);
-    expect(options).toMatchObject({ lightningDir: dir, network: 'regtest', answersOnly: false });
-    expect(readNodeOptions({}, NOWHERE).lightningDir).toBe('/nowhere/home/.lightning');
-    expect(readNodeOptions({ conf: join(SAMPLES, 'crlf.conf') }, NOWHERE).network).toBe('regtest');
+    const none = { lightningDir: undefined, network: undefined, conf: undefined };
+    const asNode = (values: Partial<Record<keyof typeof none, string>>) =>
+      readNodeOptions({ ...none, ...values }, NOWHERE, 'configuration');
+    expect(asNode({ lightningDir: dir, network: 'regtest' })).toMatchObject({
+      lightningDir: dir,
+      network: 'regtest',
+      answersOnly: false,
+    });
+    expect(asNode({}).lightningDir).toBe('/nowhere/home/.lightning');
+    expect(asNode({ conf: join(SAMPLES, 'crlf.conf') }).network).toBe('regtest');
+  });
+
+  it("a command that needs only the lightning-dir leaves the node's own configuration alone", () => {
+    const dir = tempDir();
+    mkdirSync(join(dir, 'config')); // could not be read
+    const values = { lightningDir: dir, network: 'regtest', conf: undefined };
+    expect(readNodeOptions(values, NOWHERE, 'only --conf')).toMatchObject({
+      lightningDir: dir,
+      network: 'regtest',
+    });
+    const conf = join(SAMPLES, 'crlf.conf');
+    expect(readNodeOptions({ ...values, network: undefined, conf }, NOWHERE, 'only --conf').network).toBe(
+      'regtest',
+    );
   });
 });
 
