@@ -1,14 +1,14 @@
 /** What became of a node that opens a channel after its installation has changed, in the words of the table. */
-import { install, scratch } from './installation.ts';
+import { install, OLD, scratch } from './installation.ts';
 import { type RealNode, startNode, until } from './node.ts';
 
 const RESTART_SECONDS = 30;
 
 /** A peer that stays what it is, a copy of an installation to change, and room for nodes. */
-export async function setting() {
+export async function setting(from = OLD) {
   const dir = scratch();
-  const installed = install(dir);
-  const peer = await startNode(`${dir}/peer`, { command: [`${process.env.CLN_OLD}/bin/lightningd`] });
+  const installed = install(dir, from);
+  const peer = await startNode(`${dir}/peer`, { command: [`${OLD}/bin/lightningd`] });
   return { dir, installed, peer };
 }
 

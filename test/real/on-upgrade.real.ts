@@ -1,0 +1,60 @@
+/** `--on-upgrade=restart` with real nodes: a database that is migrated, a downgrade, and `graceful`. */
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { HOLDFAST } from '../helpers/holdfast.ts';
+import { fate, opens, setting } from './fate.ts';
+import { LIBEXEC, NEW, OLD, upgradeTo, versionOf } from './installation.ts';
+import { launch, type RealNode, startNode, until } from './node.ts';
+import { note } from './table.ts';
+
+const before = versionOf(OLD);
+const after = versionOf(NEW);
+
+test('--on-upgrade=restart: upgraded, then downgraded', async ctx => {
+  const { dir, installed, peer } = await setting();
+  const command = [HOLDFAST, 'run', '--on-upgrade=restart', installed.lightningd];
+  const node = await startNode(join(dir, 'held'), { command });
+  expect(await fate(node, peer, before)).toBe(opens(before));
+
+  upgradeTo(NEW, installed);
+  await until('the restart', () => node.version() === after);
+  expect(node.log().includes('JSON-RPC shutdown'), 'it was asked to stop').toBe(true);
+  const migrated = /Updating database from version (\d+) to (\d+)/.exec(
+    node.log().split('shutdown').at(-1) ?? '',
+  );
+  const database = migrated ? `database ${migrated[1]} → ${migrated[2]}` : 'same database';
+  expect(await fate(node, peer, after)).toBe(opens(after));
+
+  const said = node.output().length;
+  upgradeTo(OLD, installed);
+  await until('a word on the downgrade', () => node.output().slice(said).includes(before));
+  note(ctx, { held: `restarts as ${after}, ${database}; downgraded: ${await fate(node, peer, after)}` });
+  expect(await fate(node, peer, after)).toBe(opens(after));
+  expect(node.broken()).toEqual([]);
+
+  await node.stop();
+  const plain = await launch(join(dir, 'held'), { command: [installed.lightningd] });
+  const outcome = await until('the older version to answer or to end', () => plain.ended ?? plain.version());
+  const refused = /Refusing to migrate down.*/.exec(`${plain.log()}${plain.output()}`)?.[0] ?? '';
+  note(ctx, { plain: `downgraded: ${outcome} ${refused}` });
+});
+
+test('--on-upgrade=restart of a version that knows `graceful`', async ctx => {
+  const { dir, installed, peer } = await setting(NEW);
+  const command = [HOLDFAST, 'run', '--on-upgrade=restart', installed.lightningd];
+  const node = await startNode(join(dir, 'held'), { command });
+  const known = node
+    .rpc('-J', 'help')
+    .help.map((method: { command: string }) => method.command.split(' ')[0]);
+  if (!known.includes('graceful')) ctx.skip(`${after} has no graceful`);
+  // another build of the same version: one file more
+  copyFileSync(join(NEW, LIBEXEC, 'plugins/pay'), join(installed.prefix, LIBEXEC, 'plugins/another'));
+  await until('the restart', () => starts(node) === 2 && node.version() === after);
+  note(ctx, { held: `restarts, ${await fate(node, peer, after)}` });
+  const asked = /JSON-RPC graceful.*JSON-RPC shutdown/s.test(node.log());
+  expect(asked, 'it was asked to be graceful, then to stop').toBe(true);
+});
+
+/** How often it has been started, by its log. */
+const starts = (node: RealNode): number => node.log().split('Server started').length - 1;
