@@ -1,6 +1,6 @@
 /** The command line of `run`. */
 import { type RunOptions, run as runCommand } from '../commands/run.ts';
-import { signalNumber } from '../linux/process-state.ts';
+import { signalNumber } from '../linux/process/state.ts';
 import type { Surroundings } from './context.ts';
 import type { Outcome } from './outcome.ts';
 import { RUN_ONLY } from './table.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { errnoOf, HoldfastError, quote } from '../errors.ts';
 import type { LightningOptions } from '../lightning/config/options.ts';
 import { findInPath, interpretersOf } from '../lightning/installation/interpreters.ts';
-import { allowsMoves, ExecutionRules, landlockVersion } from '../linux/landlock.ts';
+import { allowsMoves, ExecutionRules, landlockVersion } from '../linux/process/landlock.ts';
 import type { Taken } from '../snapshot/take/terms.ts';
 import { type Allowed, writeList } from './confinement-list.ts';
 import type { Context } from './context.ts';

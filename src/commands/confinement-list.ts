@@ -4,8 +4,8 @@
  */
 import { closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { systemError } from '../errors.ts';
-import { sealedFile } from '../linux/memory-file.ts';
-import { duplicate } from '../linux/process-state.ts';
+import { sealedFile } from '../linux/process/memory-file.ts';
+import { duplicate } from '../linux/process/state.ts';
 
 /** What may be executed: a program, or every program below a directory. */
 export interface Allowed {

@@ -5,7 +5,7 @@
  */
 import { closeSync, read, readFileSync } from 'node:fs';
 import { splitStrings } from '../linux/proc/read-proc.ts';
-import { type Ended, makePipe, spawn, waitFor } from '../linux/spawn.ts';
+import { type Ended, makePipe, spawn, waitFor } from '../linux/process/spawn.ts';
 import type { Inherited } from './inherited.ts';
 
 /** A child that is holdfast, and may become something else. */

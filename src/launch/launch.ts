@@ -27,7 +27,7 @@ import {
   setCloseOnExec,
   setSoftDescriptorLimit,
   unblockSignal,
-} from '../linux/process-state.ts';
+} from '../linux/process/state.ts';
 import type { Inherited } from './inherited.ts';
 
 /** The program to become. */

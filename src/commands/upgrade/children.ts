@@ -5,8 +5,8 @@
 import { type Again, startAgain } from '../../launch/again.ts';
 import type { Inherited } from '../../launch/inherited.ts';
 import { splitStrings } from '../../linux/proc/read-proc.ts';
-import { signalNumber } from '../../linux/process-state.ts';
-import { type Ended, sendSignal, spawn, waitFor } from '../../linux/spawn.ts';
+import { type Ended, sendSignal, spawn, waitFor } from '../../linux/process/spawn.ts';
+import { signalNumber } from '../../linux/process/state.ts';
 import { within } from './within.ts';
 
 /** How long anything may take to end when we are to end, ms. */

@@ -5,7 +5,7 @@
 import { closeSync, readSync } from 'node:fs';
 import { HoldfastError } from '../../errors.ts';
 import type { Again } from '../../launch/again.ts';
-import { makePipe } from '../../linux/spawn.ts';
+import { makePipe } from '../../linux/process/spawn.ts';
 import type { SnapshotResult } from '../snapshot.ts';
 import type { Children } from './children.ts';
 import { shown } from './notify.ts';

@@ -1,7 +1,7 @@
 /** What the parent of --on-upgrade says: each thing once, to the operator and to the service manager. */
 import { systemError } from '../../errors.ts';
-import { notifyStatus } from '../../linux/notify-socket.ts';
-import type { Ended } from '../../linux/spawn.ts';
+import { notifyStatus } from '../../linux/process/notify-socket.ts';
+import type { Ended } from '../../linux/process/spawn.ts';
 import type { Context } from '../context.ts';
 
 /** Says what is new. */

@@ -1,7 +1,7 @@
 /** Stops a node: by its own command, then by SIGTERM, then by SIGKILL, each with its time. */
 import type { LightningOptions } from '../../lightning/config/options.ts';
-import { signalNumber } from '../../linux/process-state.ts';
-import { sendSignal } from '../../linux/spawn.ts';
+import { sendSignal } from '../../linux/process/spawn.ts';
+import { signalNumber } from '../../linux/process/state.ts';
 import type { Children } from './children.ts';
 import type { Announcer } from './notify.ts';
 import type { RunningNode } from './running-node.ts';

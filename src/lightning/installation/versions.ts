@@ -6,8 +6,8 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { systemError } from '../../errors.ts';
-import { type BriefAnswer, type BriefLimits, runBriefly } from '../../linux/brief-program.ts';
 import { chunksOf, isElf, loadedRanges } from '../../linux/elf.ts';
+import { type BriefAnswer, type BriefLimits, runBriefly } from '../../linux/process/brief-program.ts';
 
 /** What one program says of its version. */
 export interface VersionRow {

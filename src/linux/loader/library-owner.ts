@@ -1,5 +1,5 @@
 /** What this machine knows of a library that is not to be found, without asking the network. Only looks. */
-import { type BriefLimits, runBriefly } from '../brief-program.ts';
+import { type BriefLimits, runBriefly } from '../process/brief-program.ts';
 
 /** Where a library was, or should be. */
 export interface LibraryOwner {

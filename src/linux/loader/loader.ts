@@ -6,7 +6,7 @@
  */
 import { realpathSync } from 'node:fs';
 import { basename } from 'node:path';
-import { type BriefAnswer, type BriefLimits, runBriefly } from '../brief-program.ts';
+import { type BriefAnswer, type BriefLimits, runBriefly } from '../process/brief-program.ts';
 
 /** A library that would be loaded. */
 export interface ListedLibrary {

@@ -8,7 +8,7 @@ import { closeSync, constants, fchmodSync, fstatSync, openSync, readFileSync, wr
 import { getSystemErrorMap } from 'node:util';
 import { errnoOf } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
-import { smallestProgram } from '../../linux/smallest-program.ts';
+import { smallestProgram } from '../../linux/process/smallest-program.ts';
 import { isExecutable, probeName, removeProbe } from '../store/executable.ts';
 
 const { O_RDWR, O_RDONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;

@@ -13,7 +13,7 @@ import { closeSync, constants, openSync, statSync, symlinkSync } from 'node:fs';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import { type Directory, O_PATH } from '../../linux/directory.ts';
 import { isElf } from '../../linux/elf.ts';
-import { duplicate } from '../../linux/process-state.ts';
+import { duplicate } from '../../linux/process/state.ts';
 import { hasCapabilities } from '../../linux/xattr.ts';
 import { openSource, type Placed, type PlaceRequest, whyUnsafe } from './place.ts';
 

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Directory } from '../../../src/linux/directory.ts';
-import { smallestProgram } from '../../../src/linux/smallest-program.ts';
+import { smallestProgram } from '../../../src/linux/process/smallest-program.ts';
 import { probeExec } from '../../../src/snapshot/fallback/probe-exec.ts';
 import { whyUnfit } from '../../../src/snapshot/store/executable.ts';
 import { ORDINARY_USER } from '../../helpers/holdfast.ts';

@@ -2,8 +2,8 @@
  * Starts a child process by posix_spawn(3) and waits for its end without asking again and again. node:child_process does
  * the same, but takes only words that are UTF-8, and costs 10 ms to load without a JIT (measured).
  */
-import { errnoOf } from '../errors.ts';
-import { call, libc, SyscallError } from './libc.ts';
+import { errnoOf } from '../../errors.ts';
+import { call, libc, SyscallError } from '../libc.ts';
 
 /** The child to start. */
 export interface SpawnRequest {

@@ -6,10 +6,10 @@
  */
 
 import { closeSync, readSync } from 'node:fs';
-import { errnoOf } from '../errors.ts';
-import { call } from './libc.ts';
+import { errnoOf } from '../../errors.ts';
+import { call } from '../libc.ts';
+import { monotonicMs, sleep } from '../time.ts';
 import { hasEnded, makePipe, sendSignal, spawn } from './spawn.ts';
-import { monotonicMs, sleep } from './time.ts';
 
 /** How the program ended. */
 export type BriefEnd = 'exited' | 'timed out' | 'said too much' | 'not executed';

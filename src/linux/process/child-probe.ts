@@ -4,9 +4,9 @@
  * refuse it to a child, and none of them to the process itself. Leaves nothing behind.
  */
 import { closeSync, openSync } from 'node:fs';
-import { systemError } from '../errors.ts';
+import { systemError } from '../../errors.ts';
+import { O_PATH } from '../directory.ts';
 import { runBriefly } from './brief-program.ts';
-import { O_PATH } from './directory.ts';
 
 /**
  * A child executes our own program, Node, through `/proc/<pid>/fd/N`; it takes 4 ms to say its version (measured).

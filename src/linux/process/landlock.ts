@@ -11,9 +11,9 @@
  * library needs no such right, and neither has a program that an allowed interpreter loads by itself.
  */
 import { closeSync, openSync } from 'node:fs';
-import { errnoOf, systemError } from '../errors.ts';
-import { O_PATH } from './directory.ts';
-import { call, systemCall } from './libc.ts';
+import { errnoOf, systemError } from '../../errors.ts';
+import { O_PATH } from '../directory.ts';
+import { call, systemCall } from '../libc.ts';
 
 /** The same on every architecture that koffi is built for (include/uapi/asm-generic/unistd.h). */
 const CREATE_RULESET = 444;

@@ -1,7 +1,7 @@
 /** memfd_create(2): a file that has no name and lives as long as a descriptor for it. */
 import { writeSync } from 'node:fs';
-import { errnoOf } from '../errors.ts';
-import { call } from './libc.ts';
+import { errnoOf } from '../../errors.ts';
+import { call } from '../libc.ts';
 
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;

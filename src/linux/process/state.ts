@@ -2,7 +2,7 @@
  * What a process hands to the program that it executes: descriptors (fcntl(2)), signal dispositions (signal(7)), the
  * signal mask (sigprocmask(2)), limits (prlimit(2)), and execve(2) itself. Each call acts on this process.
  */
-import { call, libc } from './libc.ts';
+import { call, libc } from '../libc.ts';
 
 const F_DUPFD = 0;
 const F_DUPFD_CLOEXEC = 1030;

@@ -1,6 +1,6 @@
 /** sd_notify(3): tells the service manager how we are, by one datagram. Node has no sockets of that kind. */
 import { closeSync } from 'node:fs';
-import { call } from './libc.ts';
+import { call } from '../libc.ts';
 
 const AF_UNIX = 1;
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
