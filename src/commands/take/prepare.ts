@@ -102,8 +102,9 @@ async function takeWhereItRuns(
     const fallback = openStore(path, context);
     try {
       const taken = await takeSnapshot(fallback, source, terms, observer);
-      await pointTo(store, `${path}/${taken.id}`, terms, observer);
-      return { taken, store: path, fallback: origin };
+      const left = await pointTo(store, `${path}/${taken.id}`, terms, observer);
+      const warnings = [...taken.warnings, ...left];
+      return { taken: { ...taken, warnings }, store: path, fallback: origin };
     } finally {
       fallback.close();
     }

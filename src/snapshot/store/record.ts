@@ -9,8 +9,8 @@
  *
  * Why an identity proves content, and what does not move it: identity.ts. Across boots: boot.ts.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { errnoOf, systemError } from '../../errors.ts';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { errnoOf, HoldfastError, systemError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
 import { kernelClockMs } from '../../linux/proc/boot-id.ts';
 import { RECORD_NAME } from './layout.ts';
@@ -101,11 +101,22 @@ export function isRecordOf(snapshot: Directory, user: bigint): boolean {
   return stat !== undefined && (stat.uid === user || stat.uid === 0n) && (stat.mode & 0o022n) === 0n;
 }
 
-/** Writes the record; an old one is replaced by rename, so that a reader never sees half of one. */
-export function writeRecord(snapshot: Directory, record: SnapshotRecord): void {
+/**
+ * Writes the record; an old one is replaced by rename, so that a reader never sees half of one. It only saves the next
+ * launch time: one that cannot be written (a full disk) is said in `warnings`, and is no reason not to start.
+ */
+export function writeRecord(snapshot: Directory, record: SnapshotRecord, warnings: string[]): void {
   const temporary = `${RECORD_NAME}.new`;
-  snapshot.attempt('write', temporary, path => writeFileSync(path, JSON.stringify(record), { mode: 0o644 }));
-  snapshot.attempt('write', RECORD_NAME, path => renameSync(snapshot.at(temporary), path));
+  try {
+    snapshot.attempt('write', temporary, path =>
+      writeFileSync(path, JSON.stringify(record), { mode: 0o644 }),
+    );
+    snapshot.attempt('write', RECORD_NAME, path => renameSync(snapshot.at(temporary), path));
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    warnings.push(`${error.message}; the next launch has to read every file again`);
+    rmSync(snapshot.at(temporary), { force: true }); // on a full disk the half of it, which is no file of a snapshot
+  }
 }
 
 /** The record of a snapshot, or undefined where there is none that we could have written. */

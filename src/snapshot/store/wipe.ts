@@ -14,7 +14,7 @@ import type { Directory } from '../../linux/directory.ts';
 export async function wipe(
   store: Directory,
   names: readonly string[],
-  warnings: string[] = [],
+  warnings: string[],
 ): Promise<string[]> {
   if (names.length === 0) return []; // as for most launches: nothing more is loaded
   const { Liveness } = await import('./liveness.ts');

@@ -85,7 +85,7 @@ export async function lockAgain(work: Work): Promise<undefined> {
   work.found = faster;
   work.draft = undefined;
   await draft?.discard();
-  work.found = await refreshRecord(faster, terms.bootId); // removing the draft has moved the ctimes of what it shared
+  work.found = await refreshRecord(faster, terms.bootId, work.warnings); // removing the draft has moved the ctimes of what it shared
 }
 
 /**
@@ -117,7 +117,7 @@ export async function record(work: Work): Promise<undefined> {
     files,
     answers: versions.answers,
   });
-  writeRecord(directory, draft.record);
+  writeRecord(directory, draft.record, work.warnings);
 }
 
 function recordFiles(snapshot: Directory, files: readonly StagedFile[]): RecordedFile[] {

@@ -19,7 +19,13 @@ import type { Found, Terms } from './terms.ts';
 import type { Work } from './work.ts';
 
 /** Reads what is in doubt, and writes the record anew. */
-export async function findByHash({ store, source, terms, listing }: Work): Promise<Found | undefined> {
+export async function findByHash({
+  store,
+  source,
+  terms,
+  listing,
+  warnings,
+}: Work): Promise<Found | undefined> {
   for (const id of listStore(store).snapshots) {
     const directory = enterOrPass(store, id);
     if (directory === undefined) continue;
@@ -39,7 +45,7 @@ export async function findByHash({ store, source, terms, listing }: Work): Promi
         ...settledArchive(old, source, terms),
         answers: old.root === manifest.root ? old.answers : null,
       });
-      writeRecord(directory, record);
+      writeRecord(directory, record, warnings);
       kept = true;
       return { directory, id, record };
     } finally {
@@ -72,7 +78,7 @@ export async function passGate(work: Work, found: Found): Promise<Found | Unsett
     if ('unsettled' in versions) return versions;
     await work.lock();
     const record = makeRecord({ ...found.record, answers: versions.answers });
-    writeRecord(found.directory, record);
+    writeRecord(found.directory, record, work.warnings);
     passed = true;
     return { ...found, record };
   } finally {

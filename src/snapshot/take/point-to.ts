@@ -9,18 +9,21 @@ import type { Observer, Terms } from './terms.ts';
 /**
  * Points a store that cannot hold programs to the snapshot in a fallback, by an absolute path, and wipes what it still
  * has from before: whoever looks for the snapshot looks here first.
+ * @returns what could not be wiped, for the operator
  */
 export async function pointTo(
   store: Directory,
   path: string,
   { pid }: Pick<Terms, 'pid'>,
   { step, lockWait }: Observer,
-): Promise<void> {
+): Promise<string[]> {
   step('lock');
   const lock = await lockStore(store, lockWait);
   try {
     setCurrent(store, path, pid);
-    await wipe(store, listStore(store).snapshots);
+    const warnings: string[] = [];
+    await wipe(store, listStore(store).snapshots, warnings);
+    return warnings;
   } finally {
     lock.release();
   }

@@ -13,9 +13,8 @@ import type { Found } from './terms.ts';
 /**
  * The same snapshot, its record rewritten where only ctimes moved and the content is what it was. What cannot be settled
  * stays as it is on record: the next launch is in doubt of it, and reads it.
- * @throws HoldfastError `SYSTEM` where the record cannot be written
  */
-export async function refreshRecord(found: Found, bootId: string): Promise<Found> {
+export async function refreshRecord(found: Found, bootId: string, warnings: string[]): Promise<Found> {
   const { directory, record } = found;
   const moved = record.files.map(file => movedOf(file, directory.at(file.path)));
   if (moved.every(file => file === undefined)) return found;
@@ -27,7 +26,7 @@ export async function refreshRecord(found: Found, bootId: string): Promise<Found
   }
   // what was proven in another boot than the record's is settled, and needs none
   const refreshed = makeRecord({ ...record, files, bootId });
-  writeRecord(directory, refreshed);
+  writeRecord(directory, refreshed, warnings);
   return { ...found, record: refreshed };
 }
 /** The file with its new identities, if the ctimes alone have moved; undefined if nothing has, or more. */

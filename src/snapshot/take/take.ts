@@ -5,7 +5,7 @@
  * whole snapshot and some that nobody needs any more. What was there is only wiped when the new one has its name: a
  * launch that fails leaves the store with the snapshots that it had.
  */
-import { HoldfastError } from '../../errors.ts';
+import { errnoOf, HoldfastError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
 import { monotonicMs, sleep } from '../../linux/time.ts';
 import { setCurrent } from '../store/current.ts';
@@ -14,6 +14,7 @@ import { listStore } from '../store/store.ts';
 import { wipe } from '../store/wipe.ts';
 import { findProven } from './by-record.ts';
 import { checkProgram, checkRoot } from './checks.ts';
+import type { Room } from './no-room.ts';
 import type { Source, Unsettled } from './source.ts';
 import type { Observer, Taken, Terms } from './terms.ts';
 import { type Step, Work } from './work.ts';
@@ -68,8 +69,15 @@ export async function takeSnapshot(
 ): Promise<Taken> {
   const deadline = monotonicMs() + terms.settleMs;
   let said = false;
+  let room: Room | undefined;
   for (;;) {
-    const outcome = await attempt(new Work(store, source, terms, observer));
+    const outcome = await attempt(new Work(store, source, terms, observer, room)).catch(whyNoRoom);
+    if (outcome instanceof HoldfastError) {
+      const { makeRoom, sayWhatIsFree } = await import('./no-room.ts');
+      room = room === undefined ? await makeRoom(store, observer) : undefined;
+      if (room === undefined || room.wiped.length === 0) throw await sayWhatIsFree(outcome, store, source);
+      continue;
+    }
     if (!('unsettled' in outcome)) return outcome;
     const left = deadline - monotonicMs();
     if (left <= 0) throw outcome.unsettled;
@@ -79,6 +87,15 @@ export async function takeSnapshot(
     await sleep(Math.min(left, outcome.retryInMs ?? LOOK_MS));
   }
 }
+
+/** The error, if it says that the disk is full. @throws any other */
+function whyNoRoom(error: unknown): HoldfastError {
+  if (error instanceof HoldfastError && NO_ROOM.has(errnoOf(error) ?? '')) return error;
+  throw error;
+}
+
+/** write(2), open(2), symlink(2): the disk, or what the owner may use of it, is used up. */
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
 
 /** All steps, once. */
 async function attempt(work: Work): Promise<Taken | Unsettled> {
@@ -127,17 +144,33 @@ async function publish(work: Work): Promise<undefined> {
   if (found === undefined) return; // never: the steps before have found or built one
   checkRoot(source, terms, found.record.root);
   await checkProgram(store, found);
-  setCurrent(store, found.id, terms.pid);
+  if (!pointCurrent(work, found.id)) work.currentIsOld = true;
+}
+
+/** @returns false where the disk is full: once more after the wipe */
+function pointCurrent({ store, terms }: Work, id: string): boolean {
+  try {
+    setCurrent(store, id, terms.pid);
+    return true;
+  } catch (error) {
+    whyNoRoom(error);
+    return false;
+  }
 }
 
 async function wipeOthers(work: Work): Promise<undefined> {
   const { store, found, terms } = work;
   const others = listStore(store).snapshots.filter(name => name !== found?.id);
   const wiped = await wipe(store, others, work.warnings);
-  if (wiped.length === 0 || found === undefined) return;
   work.wiped.push(...wiped);
-  work.found = await (await import('./refresh-record.ts')).refreshRecord(found, terms.bootId);
+  if (found === undefined) return;
+  if (work.currentIsOld && !pointCurrent(work, found.id)) work.warnings.push(NO_CURRENT);
+  if (wiped.length === 0) return;
+  work.found = await (await import('./refresh-record.ts')).refreshRecord(found, terms.bootId, work.warnings);
 }
+
+const NO_CURRENT =
+  "the disk is full: 'current' cannot be made to lead to the snapshot, and status and verify may look at another one";
 
 /** Does this error mean that somebody is replacing files just now? */
 function isPassing(error: unknown): error is HoldfastError {

@@ -5,6 +5,7 @@
 import type { Directory } from '../../linux/directory.ts';
 import { lockStore, type StoreLock } from '../store/lock.ts';
 import type { Draft } from './draft.ts';
+import type { Room } from './no-room.ts';
 import type { Listing, Source, Unsettled } from './source.ts';
 import type { Found, Observer, Taken, Terms } from './terms.ts';
 
@@ -24,16 +25,21 @@ export class Work {
   /** what is being built, to be let go of on every way out but success */
   draft: Draft | undefined;
   pins: Taken['pins'];
-  readonly wiped: string[] = [];
-  readonly warnings: string[] = [];
+  /** `current` could not be made to lead to the snapshot: the disk was full */
+  currentIsOld = false;
+  readonly wiped: string[];
+  readonly warnings: string[];
   #listing: Listing | undefined;
   #lock: StoreLock | undefined;
 
-  constructor(store: Directory, source: Source, terms: Terms, observer: Observer) {
+  /** @param room what was wiped for it before */
+  constructor(store: Directory, source: Source, terms: Terms, observer: Observer, room?: Room) {
     this.store = store;
     this.source = source;
     this.terms = terms;
     this.observer = observer;
+    this.wiped = [...(room?.wiped ?? [])];
+    this.warnings = [...(room?.warnings ?? [])];
   }
 
   /** What the source was found to be. @throws Error before the step that lists it */
