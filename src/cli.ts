@@ -67,6 +67,8 @@ async function perform(request: Request, inherited: Inherited): Promise<Outcome>
       return (await import('./cli/noexec-check.ts')).checkNoexec(request, surroundings);
     case 'adopt':
       return (await import('./cli/adopt.ts')).adopt(request, surroundings);
+    case 'doctor':
+      return (await import('./cli/doctor.ts')).doctor(request, surroundings);
     case 'root':
       return (await import('./cli/root.ts')).root(request, surroundings);
   }
@@ -82,7 +84,7 @@ function knownError(error: unknown): HoldfastError {
   const { path, syscall = 'use', message = String(error) } = error as Partial<NodeJS.ErrnoException>;
   if (path !== undefined && errnoOf(error) !== undefined) return systemError(syscall, path, error);
   return new HoldfastError('SYSTEM', `unexpected failure: ${message}`, {
-    hint: 'this is a defect of holdfast: please report it, with the command line and HOLDFAST_DEBUG=1',
+    hint: 'this is a defect of holdfast: please report it, with the command line, HOLDFAST_DEBUG=1 and what holdfast doctor says',
   });
 }
 

@@ -178,6 +178,14 @@ export const COMMANDS = {
     atMost: 1,
     examples: ['holdfast adopt --print', 'holdfast adopt lightningd.service', 'holdfast adopt --undo'],
   },
+  doctor: {
+    usage: '[UNIT]',
+    summary: 'all that holdfast leans on, each with what is wrong and what to do',
+    options: ['snapshot-dir', ...NODE, 'user', 'json', ...EVERYWHERE],
+    operands: 'plain',
+    atMost: 1,
+    examples: ['holdfast doctor', 'holdfast doctor --lightning-dir=/var/lib/bitcoin/lightning'],
+  },
   root: {
     usage: 'PATH',
     summary: 'the root of an installation, a snapshot, a manifest or a release archive',

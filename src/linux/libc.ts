@@ -19,6 +19,7 @@ interface Koffi {
 const EINTR = 4;
 
 let koffi: Koffi | undefined;
+let addonError: unknown;
 const bound = new Map<string, CFunction>();
 
 /**
@@ -106,7 +107,8 @@ function loadKoffi(): Koffi {
   } catch (cause) {
     throw new HoldfastError('UNSUPPORTED', 'cannot load koffi, the binding to the C library', {
       cause,
-      hint: `koffi has binaries for linux on x64, arm64, arm, ia32, riscv64, ppc64 and loong64; this is ${process.arch}. Reinstall holdfast with its optional dependencies`,
+      details: [...new Set([addonError, cause].map(firstLine).filter(words => words !== ''))],
+      hint: `koffi has binaries for linux on x64, arm64, arm, ia32, riscv64, ppc64 and loong64; this is ${process.arch}. Reinstall holdfast with its optional dependencies; holdfast doctor says more`,
     });
   }
   return koffi;
@@ -127,7 +129,13 @@ function loadAddon(load: NodeJS.Require): Koffi | undefined {
   try {
     const addon = load(`@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`) as Koffi;
     return addon.version.startsWith('3.') ? addon : undefined;
-  } catch {
-    return undefined; // musl, or installed where only koffi itself finds it
+  } catch (error) {
+    addonError = error; // musl, or installed where only koffi itself finds it
+    return undefined;
   }
+}
+
+/** What the loader said, without Node's list of who required whom. */
+function firstLine(error: unknown): string {
+  return error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : '';
 }

@@ -297,7 +297,9 @@ ${OFFICIAL}
 UNIT
 said() { local status=0; "\${@:2}" >"$1" 2>&1 || status=$?; echo "status $status" >>"$1"; }
 said nothing holdfast adopt --undo
+said doctor-before holdfast doctor
 said first holdfast adopt
+said doctor-after holdfast doctor
 said same holdfast adopt
 echo 'Nice=5' >>$file
 said edited holdfast adopt --undo
@@ -314,6 +316,10 @@ said user setpriv --reuid=4711 --regid=4711 --clear-groups holdfast adopt
 `,
   );
   expect(out.nothing).toMatch(/nothing to take back\nstatus 0\n$/);
+  expect(out['doctor-before']).toMatch(
+    /^warning {2}unit .* starts lightningd without holdfast\n +sudo holdfast adopt lightningd.service$/m,
+  );
+  expect(out['doctor-after']).toMatch(/^ok .* unit .*starts lightningd from a snapshot$/m);
   expect(out.first).toMatch(/^written .*status 0\n$/ms);
   expect(out.same).toMatch(/^'.*' is there already, as it should be\n.*status 0\n$/ms);
   expect(out.edited).toMatch(/zz-holdfast.conf' was edited since holdfast wrote it.*status 1\n$/s);

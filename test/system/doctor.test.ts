@@ -1,0 +1,97 @@
+/** `holdfast doctor`: what it says of a machine that has all, and of one that has not. */
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { DOCTOR_CHECKS } from '../../src/commands/doctor/report.ts';
+import { HOLDFAST, holdfast } from '../helpers/holdfast.ts';
+import { readJson } from '../helpers/schema.ts';
+import { makeCInstallation, noCompiler, tempDir } from '../helpers/stand-in.ts';
+
+beforeEach(ctx => {
+  const reason = noCompiler();
+  if (reason !== undefined) ctx.skip(reason);
+});
+
+interface Check {
+  readonly name: string;
+  readonly level: string;
+  readonly says: string;
+  readonly todo: readonly string[];
+}
+
+function makeWorld() {
+  const dir = tempDir();
+  const installed = makeCInstallation(dir, 'v25.12');
+  const env = { ...process.env, PATH: `${dirname(installed.lightningd)}:${process.env.PATH}` };
+  const lightningDir = join(dir, 'lightning');
+  return { dir, installed, env, lightningDir, place: `--lightning-dir=${lightningDir}` };
+}
+
+function doctor(words: readonly string[], options: Parameters<typeof holdfast>[1]) {
+  const called = holdfast(['doctor', '--json', ...words], options);
+  const { verdict, checks } = readJson('doctor', called.stdout);
+  const byName = Object.fromEntries(checks.map((check: Check) => [check.name, check])) as Record<
+    string,
+    Check
+  >;
+  return { status: called.status, verdict, names: checks.map(({ name }: Check) => name), check: byName };
+}
+
+test('looks at all there is to look at, and finds what is well', () => {
+  const { installed, env, place } = makeWorld();
+  const found = doctor([place], { env });
+  expect(found).toMatchObject({ status: 0, verdict: 'ok', names: DOCTOR_CHECKS });
+  for (const name of ['koffi', 'shell', 'kernel', 'path', 'lightningd', 'store', 'room'] as const)
+    expect(found.check[name]).toMatchObject({ level: 'ok', todo: [] });
+  expect(found.check.lightningd?.says).toContain(installed.lightningd);
+});
+
+test('says for people what it says for machines, and makes nothing', () => {
+  const { env, place } = makeWorld();
+  const { status, stdout, stderr } = holdfast(['doctor', place], { env });
+  expect([status, stderr]).toEqual([0, '']);
+  for (const name of DOCTOR_CHECKS) expect(stdout).toMatch(new RegExp(`^(ok|warning) +${name} `, 'm'));
+  expect(stdout).toMatch(/holdfast can work here/);
+});
+
+test('a store that is refused is a problem, and where lightningd is missing it goes on', () => {
+  const { dir, lightningDir, place } = makeWorld();
+  mkdirSync(lightningDir);
+  symlinkSync(dir, join(lightningDir, 'subdaemons'));
+  const found = doctor([place], {
+    env: { ...process.env, PATH: '/usr/bin:/bin', HOLDFAST_NODE: process.execPath },
+  });
+  expect(found).toMatchObject({ status: 1, verdict: 'finding', names: DOCTOR_CHECKS });
+  expect(found.check.store).toMatchObject({
+    level: 'problem',
+    says: expect.stringContaining('symbolic link'),
+  });
+  expect(found.check.path?.level).toBe('warning');
+});
+
+/** holdfast as it is installed, its native binding being a file that is no program. */
+function makeBroken(dir: string): string {
+  const checkout = join(dirname(HOLDFAST), '..');
+  const top = join(dir, 'broken');
+  for (const name of ['bin', 'dist', 'package.json', 'node_modules/koffi', 'node_modules/@koromix'])
+    cpSync(join(checkout, name), join(top, name), { recursive: true });
+  const addon = `node_modules/@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`;
+  writeFileSync(join(top, addon), 'no program');
+  return join(top, 'bin/holdfast');
+}
+
+test("a binding that does not load is said in the loader's own words, there and where it is needed", () => {
+  const { dir, installed, env, place } = makeWorld();
+  const program = makeBroken(dir);
+  const found = doctor([place], { env, program });
+  expect(found).toMatchObject({ status: 1, names: DOCTOR_CHECKS });
+  expect(found.check.koffi).toMatchObject({
+    level: 'problem',
+    says: expect.stringMatching(/koffi\.node: (file too short|invalid ELF header)/),
+  });
+  expect(found.check.shell?.level).toBe('ok');
+  const run = holdfast(['run', installed.lightningd, place], { env, program });
+  expect(run.status).toBe(125);
+  expect(run.stderr).toMatch(/koffi\.node: (file too short|invalid ELF header)/);
+  expect(run.stderr).toMatch(/hint: .*holdfast doctor/);
+});
