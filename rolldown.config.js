@@ -108,4 +108,11 @@ const program = {
   },
 };
 
-export default [program, library];
+/** The manifest alone, for anything that runs JavaScript. */
+const manifest = {
+  input: { manifest: 'src/manifest.ts' },
+  plugins: [licenses('manifest.LICENSES')],
+  output: { dir: 'dist', format: 'es', codeSplitting: false, minify: MINIFY },
+};
+
+export default [program, library, manifest];

@@ -1,5 +1,5 @@
 /**
- * The types of the library: `node scripts/types.js DIR` writes the declarations that src/index.ts leads to, and none of the
+ * The types of the library: `node scripts/types.js DIR` writes the declarations that src/index.ts and src/manifest.ts lead to, and none of the
  * files that it does not.
  */
 import { execFileSync } from 'node:child_process';
@@ -19,7 +19,7 @@ execFileSync(process.execPath, [
 ]);
 
 const needed = new Set();
-const waiting = [join(directory, 'index.d.ts')];
+const waiting = ['index.d.ts', 'manifest.d.ts'].map(name => join(directory, name));
 for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
   if (needed.has(file)) continue;
   needed.add(file);

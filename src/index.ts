@@ -13,8 +13,6 @@
 import { resolve } from 'node:path';
 import { type SnapshotResult, snapshot } from './commands/snapshot.ts';
 import type { PrepareOptions } from './commands/take/prepare.ts';
-import { type ManifestFile, makeManifest } from './manifest/manifest.ts';
-import { sha256 } from './snapshot/hash/digest.ts';
 import {
   type SnapshotReport,
   type VerifyOptions,
@@ -22,7 +20,7 @@ import {
 } from './snapshot/verify/verify.ts';
 
 export { type ErrorCode, HoldfastError } from './errors.ts';
-export type { ManifestFile } from './manifest/manifest.ts';
+export { checkInclusion, inclusionProof, type ManifestFile, merkleRoot, type Proof } from './manifest.ts';
 export type { SnapshotReport, SnapshotResult, VerifyOptions };
 
 /** Which installation, and where the snapshot goes. What is left out is as on the command line. */
@@ -92,13 +90,4 @@ export function buildSnapshot(options: BuildOptions = {}): Promise<SnapshotResul
  */
 export async function verifySnapshot(path: string, options: VerifyOptions = {}): Promise<SnapshotReport> {
   return (await verifyAt(resolve(path), options)).report;
-}
-
-/**
- * The Merkle root over these files, in whatever order they come: RFC 9162's MTH over the entries of docs/manifest.md.
- * @returns 64 lower-case hex digits
- * @throws HoldfastError `MANIFEST_INVALID`: a path, mode, size or digest that no manifest can have, or a path twice
- */
-export function merkleRoot(files: readonly ManifestFile[]): string {
-  return makeManifest('none', files, sha256).root; // the root says nothing of the version
 }

@@ -56,7 +56,8 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
     'linux',
   ],
   'cli.ts': ['cli', 'errors.ts', 'exit-codes.ts', 'launch', 'linux'],
-  'index.ts': ['errors.ts', 'commands', 'manifest', 'snapshot', 'linux'],
+  'manifest.ts': ['errors.ts', 'manifest'],
+  'index.ts': ['errors.ts', 'manifest.ts', 'commands', 'manifest', 'snapshot', 'linux'],
 };
 
 interface Module {

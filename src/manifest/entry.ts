@@ -1,4 +1,5 @@
 /** One file of a manifest: its fields, its bytes in the tree, and the checks at the door. Pure. */
+import { concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { HoldfastError, quote } from '../errors.ts';
 import { checkEntryPath, MAX_PATH_BYTES } from './path.ts';
 import { leafHash, type Sha256 } from './tree.ts';
@@ -23,7 +24,7 @@ export const FILE_KEYS = ['path', 'mode', 'size', 'sha256'] as const;
 
 /** mode || 0x20 || path || 0x00 || digest: git's tree entry with a plain digest. */
 export function entryBytes({ mode, path, sha256 }: ManifestFile): Uint8Array {
-  return Buffer.concat([Buffer.from(`${mode} ${path}\0`), Buffer.from(sha256, 'hex')]);
+  return concatBytes(utf8ToBytes(`${mode} ${path}\0`), hexToBytes(sha256));
 }
 
 /** The leaf of an entry (RFC 9162, 2.1.1). */

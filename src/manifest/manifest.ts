@@ -2,11 +2,12 @@
  * manifest.json: what a snapshot consists of, and the Merkle root over it. A manifest is untrusted input: it is parsed
  * strictly, and its text must be the canonical one. Pure: no I/O, the hash is passed in. docs/manifest.md has the format.
  */
+import { bytesToHex } from '@noble/hashes/utils.js';
 import { HoldfastError, quote } from '../errors.ts';
 import { entryLeaf, invalid, type ManifestFile, readDigest, readEntry, readFields } from './entry.ts';
 import { readJson, readText } from './json.ts';
 import { checkLines } from './lines.ts';
-import { comparePaths } from './path.ts';
+import { comparePaths, sortByPath } from './path.ts';
 import { merkleRoot, type Sha256 } from './tree.ts';
 
 export type { FileMode, ManifestFile } from './entry.ts';
@@ -33,9 +34,7 @@ export interface Manifest {
 
 /** Makes the manifest of these files, in whatever order they come. @throws HoldfastError `MANIFEST_INVALID` */
 export function makeManifest(version: string, files: readonly ManifestFile[], sha256: Sha256): Manifest {
-  const sorted = files
-    .map((file, index) => readEntry(pick(file), `file ${index}`))
-    .sort((a, b) => comparePaths(a.path, b.path));
+  const sorted = sortByPath(files.map((file, index) => readEntry(pick(file), `file ${index}`)));
   checkOrder(sorted);
   return { format: FORMAT, root: rootOf(sorted, sha256), version: readVersion(version), files: sorted };
 }
@@ -77,12 +76,8 @@ export function parseManifest(bytes: Uint8Array, sha256: Sha256): Manifest {
 }
 
 function rootOf(files: readonly ManifestFile[], sha256: Sha256): string {
-  return Buffer.from(
-    merkleRoot(
-      files.map(file => entryLeaf(file, sha256)),
-      sha256,
-    ),
-  ).toString('hex');
+  const leaves = files.map(file => entryLeaf(file, sha256));
+  return bytesToHex(merkleRoot(leaves, sha256));
 }
 
 /** Sorted, each path once, and none of them a directory of another. */

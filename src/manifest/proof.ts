@@ -2,6 +2,7 @@
  * The inclusion proof of one file (RFC 9162, 2.1.3): that an entry is in the tree of a root, without the other entries.
  * A proof is untrusted input. Pure.
  */
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import { HoldfastError, quote } from '../errors.ts';
 import { entryLeaf, invalid, type ManifestFile, readDigest, readEntry, readFields } from './entry.ts';
 import { readJson, readText } from './json.ts';
@@ -31,15 +32,13 @@ export function makeProof(manifest: Manifest, entryPath: string, sha256: Sha256)
   const file = manifest.files[index];
   if (file === undefined)
     throw new HoldfastError('MANIFEST_INVALID', `there is no entry ${quote(entryPath)}`, { path: entryPath });
-  const path = inclusionPath(leavesOf(manifest, sha256), index, sha256).map(hash =>
-    Buffer.from(hash).toString('hex'),
-  );
+  const path = inclusionPath(leavesOf(manifest, sha256), index, sha256).map(bytesToHex);
   return { format: FORMAT, root: manifest.root, index, treeSize: manifest.files.length, path, file };
 }
 
 /** Does the proof lead from its file to this root? */
 export function verifyProof(proof: Proof, root: string, sha256: Sha256): boolean {
-  const path = proof.path.map(hash => Buffer.from(hash, 'hex'));
+  const path = proof.path.map(hexToBytes);
   const found = rootFromInclusionPath(
     entryLeaf(proof.file, sha256),
     proof.index,
@@ -47,7 +46,7 @@ export function verifyProof(proof: Proof, root: string, sha256: Sha256): boolean
     path,
     sha256,
   );
-  return found !== undefined && Buffer.from(found).toString('hex') === root;
+  return found !== undefined && bytesToHex(found) === root;
 }
 
 /** Reads a proof. @throws HoldfastError `MANIFEST_INVALID` */
