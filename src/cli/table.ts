@@ -7,7 +7,7 @@ import { METHODS } from '../snapshot/store/placement.ts';
 /** What `run --on-upgrade` may do. */
 export const ON_UPGRADE = ['restart', 'notify'] as const;
 
-/** The networks of lightningd, as --network takes them (bitcoin/chainparams.c). */
+/** The networks of lightningd, as --network takes them (bitcoin/chainparams.c). @public read by scripts/completions.js */
 export const NETWORKS = [
   'bitcoin',
   'testnet',

@@ -19,7 +19,7 @@ test('npm packs the program, its documents and nothing else, in less than 800 kB
   const paths: string[] = files.map(({ path }: { path: string }) => path);
   const others = paths.filter(
     path =>
-      !/^(bin\/holdfast|dist\/([\w-]+\.cjs|index\.js|help\.json|[\w.]*LICENSES)|(dist\/(man|completions|types)|docs|contrib)\/.*)$/.test(
+      !/^(bin\/holdfast|dist\/([\w-]+\.cjs|(index|manifest)\.js|help\.json|[\w.]*LICENSES)|(dist\/(man|completions|types)|docs|contrib)\/.*)$/.test(
         path,
       ) && !['package.json', 'README.md', 'LICENSE', 'SECURITY.md', 'CHANGELOG.md'].includes(path),
   );
