@@ -40,7 +40,10 @@ export const OPTIONS = {
   },
   'no-fallback': { help: 'fail where the store is noexec, instead of using another directory' },
   'no-gate': { help: 'skip the version checks (a mixed installation is then taken as it is)' },
-  settle: { value: 'SECONDS', help: 'how long to wait for an upgrade to finish (default: 30)' },
+  settle: {
+    value: 'SECONDS',
+    help: 'how long to wait for an upgrade to finish, or for another launch in the store (default: 30)',
+  },
   from: {
     value: 'ARCHIVE',
     help: 'take the installation from a release archive (.tar, .tar.gz, .tar.xz, .tar.zst)',

@@ -136,6 +136,7 @@ function termsOf(
     pinning,
     gate,
     settleMs: source.identity === undefined ? settleMs : 0, // an archive does not settle
+    lockMs: Math.max(settleMs, LEAST_LOCK_MS),
     expectRoot,
   };
 }
@@ -146,11 +147,14 @@ function observerOf({ settleMs }: Terms, context: Context, steps: StepClock): Ob
       steps.begin(name);
       context.detail(name);
     },
-    lockWait: () => context.notice('another holdfast works in the store: waiting for it'),
+    lockWait: holder => context.notice(`another holdfast works in the store, ${holder}: waiting for it`),
     settling: reason =>
       context.notice(`${reason.message}; waiting up to ${settleMs / 1000} s for it to settle`),
   };
 }
+
+/** Another launch may well work in the store for a moment, also where an upgrade is not to be waited for. */
+const LEAST_LOCK_MS = 5000;
 
 /** What the operator should know of a snapshot that is used, and what a new one has lost. */
 async function warningsOf(taken: Taken, source: Source): Promise<readonly string[]> {

@@ -74,7 +74,7 @@ export async function takeSnapshot(
     const outcome = await attempt(new Work(store, source, terms, observer, room)).catch(whyNoRoom);
     if (outcome instanceof HoldfastError) {
       const { makeRoom, sayWhatIsFree } = await import('./no-room.ts');
-      room = room === undefined ? await makeRoom(store, observer) : undefined;
+      room = room === undefined ? await makeRoom(store, terms, observer) : undefined;
       if (room === undefined || room.wiped.length === 0) throw await sayWhatIsFree(outcome, store, source);
       continue;
     }

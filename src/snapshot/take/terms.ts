@@ -19,6 +19,8 @@ export interface Terms {
   readonly gate: boolean;
   /** ms to wait for an upgrade to finish; 0: one try */
   readonly settleMs: number;
+  /** ms to wait for somebody else who works in the store */
+  readonly lockMs: number;
   readonly expectRoot: string | undefined;
 }
 
@@ -26,8 +28,8 @@ export interface Terms {
 export interface Observer {
   /** a step begins, by its name */
   readonly step: (name: string) => void;
-  /** somebody else works in the store for over a second */
-  readonly lockWait: () => void;
+  /** somebody else works in the store for over a second: who that is */
+  readonly lockWait: (holder: string) => void;
   /** called once: an upgrade must settle first */
   readonly settling: (reason: HoldfastError) => void;
 }

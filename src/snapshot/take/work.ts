@@ -55,7 +55,7 @@ export class Work {
 
   /** Takes the store's lock, which is given up while programs are asked: no wait of ours is another launch's. */
   async lock(): Promise<void> {
-    this.#lock = await lockStore(this.store, this.observer.lockWait);
+    this.#lock = await lockStore(this.store, { ...this.terms, ...this.observer });
   }
 
   unlock(): void {
