@@ -28,11 +28,15 @@ export interface InstalledNow {
   readonly reason: string | null;
 }
 
-/** What is installed where this snapshot was taken from. */
-export async function compareInstalled(record: SnapshotRecord, bootId: string): Promise<InstalledNow> {
+/** What is installed where this snapshot was taken from. @param apart what is no part of it: the store, the node's data */
+export async function compareInstalled(
+  record: SnapshotRecord,
+  bootId: string,
+  apart: readonly string[],
+): Promise<InstalledNow> {
   const { lightningd } = record;
   try {
-    const { files } = listContents(findInstallation(lightningd));
+    const { files } = listContents(findInstallation(lightningd), apart);
     const entries = await entriesOf(files, record, bootId);
     const { root } = makeManifest('unknown', entries, sha256);
     const version = root === record.root ? record.version : ((await askReference('/', lightningd)) ?? null);

@@ -3,7 +3,9 @@
  * doubt by reading files (compare.ts). Only looks.
  */
 
+import { basename, dirname } from 'node:path';
 import { Directory } from '../../linux/directory.ts';
+import { STORE_NAME } from '../../snapshot/store/layout.ts';
 import { readRecord, type SnapshotRecord } from '../../snapshot/store/record.ts';
 import { isProven } from '../../snapshot/take/by-record.ts';
 import type { InstalledNow } from './compare.ts';
@@ -42,5 +44,7 @@ export async function compare(snapshot: string, record: SnapshotRecord, bootId: 
     directory.close();
   }
   const { compareInstalled } = await import('./compare.ts');
-  return { installed: await compareInstalled(record, bootId), intact: false };
+  const store = dirname(snapshot);
+  const apart = basename(store) === STORE_NAME ? [store, dirname(store)] : [store];
+  return { installed: await compareInstalled(record, bootId, apart), intact: false };
 }

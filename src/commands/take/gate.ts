@@ -1,39 +1,46 @@
 /**
  * The gate: refuses an installation that is half-way through an upgrade. Here what Core Lightning's side sees is turned
- * into what a snapshot waits for.
+ * into what a snapshot waits for, and what the operator should know of one that passes.
  */
+
 import { HoldfastError, quote } from '../../errors.ts';
+import { missingPluginWarning } from '../../lightning/installation/broken-programs.ts';
 import type { Contents } from '../../lightning/installation/contents.ts';
 import type { Installation } from '../../lightning/installation/installation.ts';
+import type { Look } from '../../lightning/installation/trace.ts';
 import { findUpgradeTraces } from '../../lightning/installation/upgrade-traces.ts';
 import {
   askReference,
   askVersions,
   disagreements,
+  type VersionReport,
   type VersionRow,
 } from '../../lightning/installation/versions.ts';
+import { nowNs } from '../../linux/time.ts';
 import type { Listing, Unsettled, Versions } from '../../snapshot/take/source.ts';
-
-const HINT = 'wait until the upgrade is complete, then try again; --settle=SECONDS says how long to wait';
 
 /** How many lines of a table an operator reads. */
 const MOST_LINES = 40;
 
-/** The cheap look at the sources; undefined: no trace of an upgrade. @param now ns since the epoch */
+/** Nothing has moved in an installation for so long: whoever was at it has stopped, ns. */
+const STILL_NS = 60_000_000_000n;
+
+/** The cheap look at the sources: what an upgrade leaves, or else what is odd. @param now ns since the epoch */
 export function lookForUpgrade(
   installation: Installation,
   contents: Contents,
   now: bigint,
-): Unsettled | undefined {
-  const traces = findUpgradeTraces(contents, installation.programs, now);
+): Unsettled | Pick<Look, 'warnings'> {
+  const { traces, warnings } = findUpgradeTraces(contents, installation.programs, now);
   const [worst] = traces;
-  if (worst === undefined) return undefined;
+  if (worst === undefined) return { warnings: [...contents.leftOut, ...warnings] };
   const waits = traces.map(({ passesInMs }) => passesInMs);
   const retryInMs = waits.some(ms => ms === undefined) ? undefined : Math.max(...waits.map(ms => ms ?? 0));
-  const unsettled = new HoldfastError('GATE', `an upgrade seems to be under way: ${worst.reason}`, {
+  const { words, hint } = stateOf(contents, now);
+  const unsettled = new HoldfastError('GATE', `${words}: ${worst.reason}`, {
     path: worst.path,
     details: traces.length === 1 ? [] : traces.slice(0, MOST_LINES).map(({ reason }) => reason),
-    hint: HINT,
+    hint,
   });
   return { unsettled, retryInMs };
 }
@@ -43,39 +50,89 @@ export async function askGate(
   directory: string,
   listing: Listing,
   gate: boolean,
+  libraryPath: string | undefined,
 ): Promise<Versions | Unsettled> {
-  if (!gate) return { version: (await askReference(directory, listing.program)) ?? 'unknown', answers: null };
-  const report = await askVersions(
-    directory,
-    listing.program,
-    listing.files.map(({ path }) => path),
-  );
+  const { program, files } = listing;
+  if (!gate) {
+    const version = await askReference(directory, program, undefined, libraryPath);
+    return { version: version ?? 'unknown', answers: null };
+  }
+  const programs = files.filter(({ stat }) => (stat.mode & 0o111n) !== 0n).map(({ path }) => path);
+  const report = await askVersions(directory, program, programs, undefined, libraryPath);
   const { reference, rows } = report;
   const disagreeing = disagreements(report);
   if (reference !== undefined && disagreeing.length === 0) {
-    return { version: reference, answers: rows.map(({ path, says }) => ({ path, says })) };
+    const answers = rows.map(({ path, says, agrees }) => ({
+      path,
+      says: agrees === 'yes' ? says : undefined,
+    }));
+    return { version: reference, answers, warnings: warningsOf(report, listing) };
   }
   const message =
     reference === undefined
-      ? `${quote(listing.program)} does not say its version: ${disagreeing[0]?.reason}`
+      ? `${quote(program)} does not say its version: ${disagreeing[0]?.reason}`
       : `the installation is not one version: lightningd is ${reference}, ${disagreeing.length} of ${rows.length} programs are not`;
+  const { hint } = stateOf(listing, nowNs());
   return {
     unsettled: new HoldfastError('GATE', message, {
-      path: listing.program,
+      path: program,
       details: table(rows),
-      hint: [HINT, '--no-gate takes it as it is'],
+      hint: [hint, '--no-gate takes it as it is'],
     }),
   };
 }
 
+/** Is somebody at it still? What there is to be done differs. */
+function stateOf(
+  { directories }: Pick<Contents, 'directories'>,
+  now: bigint,
+): { words: string; hint: string } {
+  const isStill = directories.every(({ stat }) => now - stat.mtimeNs >= STILL_NS || stat.mtimeNs > now);
+  if (!isStill) {
+    return {
+      words: 'an upgrade seems to be under way',
+      hint: 'wait until the upgrade is complete, then try again; --settle=SECONDS says how long to wait',
+    };
+  }
+  return {
+    words: 'an upgrade has stopped half-way',
+    hint: 'complete it with what began it: apt-get --fix-broken install, dnf reinstall PACKAGE, pacman -S PACKAGE, or make install once more',
+  };
+}
+
+/** What is worth saying of an installation that passes. */
+function warningsOf({ reference, rows, log }: VersionReport, listing: Listing): string[] {
+  const sourceOf = new Map(listing.files.map(({ path, source }) => [path, source]));
+  const said = new Set(listing.warnings);
+  const plugins = log.flatMap(line => /failed to register plugin \S*?([^/\s]+)$/.exec(line)?.[1] ?? []);
+  const leftOver = rows
+    .filter(({ agrees }) => agrees === 'left over')
+    .map(({ path, says }) => {
+      const source = quote(sourceOf.get(path) ?? path);
+      const version = says === undefined || says.includes(',') ? '' : ` (${says})`; // bounds say nothing
+      return `${source} is left over from another release${version}: lightningd does not name it; rm -- ${source}`;
+    });
+  const unclear = rows.filter(({ agrees, says }) => agrees === 'unknown' && says !== undefined);
+  return [
+    ...plugins.map(missingPluginWarning).filter(line => !said.has(line)),
+    ...leftOver,
+    ...(unclear.length === 0
+      ? []
+      : [
+          `the release of ${unclear.map(({ path }) => path).join(', ')} is unknown: ${reference} stands in their images, where it may be their own or a bound`,
+        ]),
+  ];
+}
+
 /** Who says what, those that disagree first. */
 function table(rows: readonly VersionRow[]): string[] {
-  const order = { no: 0, yes: 1, unknown: 2 } as const;
+  const order = { no: 0, yes: 1, unknown: 2, 'left over': 3 } as const;
+  const words = { no: 'DIFFERS', yes: 'agrees', unknown: 'unknown', 'left over': 'left over' } as const;
   const sorted = [...rows].sort((a, b) => order[a.agrees] - order[b.agrees]).slice(0, MOST_LINES);
   const width = Math.max(...sorted.map(({ path }) => path.length));
-  return sorted.map(({ path, says, by, agrees, reason }) => {
-    const word = { yes: 'agrees', no: 'DIFFERS', unknown: 'cannot say' }[agrees];
-    const source = by === 'image' ? ' (in its image)' : '';
-    return `${path.padEnd(width)}  ${word.padEnd(10)}  ${says ?? '-'}${source}${reason === undefined ? '' : `: ${reason}`}`;
+  return sorted.map(({ path, says, by, agrees, how, reason }) => {
+    const found = by === 'answer' ? 'it answered' : (how ?? 'no version was found');
+    const columns = [path.padEnd(width), words[agrees].padEnd(9), `${says ?? '-'} (${found})`];
+    return `${columns.join('  ')}${reason === undefined ? '' : `: ${reason}`}`;
   });
 }

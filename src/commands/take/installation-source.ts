@@ -4,19 +4,28 @@ import { systemError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
 import type { Listing, Source, Unsettled, Versions } from '../../snapshot/take/source.ts';
 
+/** What an installation is taken with. */
+export interface InstallationTerms {
+  /** whether the programs are asked for their versions */
+  readonly gate: boolean;
+  /** the caller's LD_LIBRARY_PATH, for the programs that are asked */
+  readonly libraryPath: string | undefined;
+  /** directories that are no part of an installation wherever they lie: the lightning-dir, the store */
+  readonly apart: readonly string[];
+}
+
 export class InstallationSource implements Source {
   readonly path: string;
   readonly named: string;
   readonly identity = undefined;
-  readonly #gate: boolean;
+  readonly #terms: InstallationTerms;
 
   /**
    * @param lightningd as found in PATH or named; it was there a moment ago
-   * @param gate whether the programs are asked for their versions
    * @throws HoldfastError `SYSTEM`
    */
-  constructor(lightningd: string, gate: boolean) {
-    this.#gate = gate;
+  constructor(lightningd: string, terms: InstallationTerms) {
+    this.#terms = terms;
     this.named = lightningd;
     try {
       this.path = realpathSync.native(lightningd);
@@ -31,14 +40,15 @@ export class InstallationSource implements Source {
   }
 
   async list(_store: Directory): Promise<Listing | Unsettled> {
-    return (await import('./list-installation.ts')).listInstallation(this.path);
+    return (await import('./list-installation.ts')).listInstallation(this.path, this.#terms.apart);
   }
 
   async versions(directory: string, listing: Listing): Promise<Versions | Unsettled> {
-    return (await import('./gate.ts')).askGate(directory, listing, this.#gate);
+    const { gate, libraryPath } = this.#terms;
+    return (await import('./gate.ts')).askGate(directory, listing, gate, libraryPath);
   }
 
   async neededBytes(): Promise<bigint> {
-    return (await import('./list-installation.ts')).neededBytes(this.path);
+    return (await import('./list-installation.ts')).neededBytes(this.path, this.#terms.apart);
   }
 }

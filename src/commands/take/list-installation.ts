@@ -8,16 +8,22 @@ import type { Listing, Unsettled } from '../../snapshot/take/source.ts';
 import { lookForUpgrade } from './gate.ts';
 
 /** Lists the files of an installation, unless it shows traces of an upgrade. @throws HoldfastError, see listContents */
-export function listInstallation(lightningd: string): Listing | Unsettled {
+export function listInstallation(lightningd: string, apart: readonly string[]): Listing | Unsettled {
   const installation = findInstallation(lightningd);
-  const contents = listContents(installation);
-  return lookForUpgrade(installation, contents, nowNs()) ?? { program: installation.lightningd, ...contents };
+  const contents = listContents(installation, apart);
+  const look = lookForUpgrade(installation, contents, nowNs());
+  if ('unsettled' in look) return look;
+  const { files, directories, links } = contents;
+  return { program: installation.lightningd, files, directories, links, warnings: look.warnings };
 }
 
 /** What a new snapshot takes when every file is copied; an installation that changes just now is for the gate. */
-export function neededBytes(lightningd: string): bigint {
+export function neededBytes(lightningd: string, apart: readonly string[]): bigint {
   try {
-    return listContents(findInstallation(lightningd)).files.reduce((sum, { stat }) => sum + stat.size, 0n);
+    return listContents(findInstallation(lightningd), apart).files.reduce(
+      (sum, { stat }) => sum + stat.size,
+      0n,
+    );
   } catch (error) {
     if (error instanceof HoldfastError) return 0n;
     throw error;

@@ -52,9 +52,9 @@ export async function prepare(
   context: Context,
   pinning?: Pinning,
 ): Promise<Prepared> {
-  const source: Source = await openSource(target, options, context);
-  warnOfOutsiders(target.options, context);
   const place = options.snapshotDir ?? `${target.options.lightningDir}/${STORE_NAME}`;
+  const source: Source = await openSource(target, options, place, context);
+  warnOfOutsiders(target.options, context);
   const steps = new StepClock();
   const terms = termsOf(options, context, pinning, source);
   const observer = observerOf(terms, context, steps);
@@ -114,11 +114,14 @@ async function takeWhereItRuns(
 }
 
 async function openSource(
-  { lightningd }: Target,
+  { lightningd, options: { lightningDir } }: Target,
   { from, checksum, gate }: PrepareOptions,
+  place: string,
   context: Context,
 ): Promise<Source> {
-  if (from === undefined) return new InstallationSource(lightningd, gate);
+  const libraryPath = context.environment.LD_LIBRARY_PATH;
+  if (from === undefined)
+    return new InstallationSource(lightningd, { gate, libraryPath, apart: [lightningDir, place] });
   return (await import('./archive-source.ts')).openArchiveSource(from, checksum, gate, context);
 }
 

@@ -27,3 +27,19 @@ export const BUILTIN_PLUGINS: readonly string[] = [
   'chanbackup',
   'txprepare',
 ];
+
+/** All plugins that some release has built in. */
+export const PLUGINS: readonly string[] = [
+  'autoclean bcli bookkeeper chanbackup cln-askrene cln-bip353 cln-bwatch cln-currencyrate cln-grpc cln-lsps-client',
+  'cln-lsps-service cln-renepay cln-xpay clnrest commando exposesecret fetchinvoice funder keysend offers pay',
+  'recklessrpc recover spenderp sql topology txprepare wss-proxy',
+].flatMap(line => line.split(' '));
+
+/** Plugins that were built in once: what is left of them is no plugin of a later release. */
+export const FORMER_PLUGINS: readonly string[] = ['fetchinvoice'];
+
+/**
+ * Subdaemons that some lightningd names though its `make install` leaves them out: that of the tree after v26.06, which
+ * closes channels the older way without it. A plain start does not miss it either.
+ */
+export const NOT_INSTALLED: readonly string[] = ['lightning_simpleclosed'];

@@ -1,22 +1,23 @@
 /**
  * Is a tree of Core Lightning's programs one version? The programs are asked, and the images of those that do not
  * answer are searched. lightningd's own version is the reference (lightningd compares its subdaemons in the same way:
- * lightningd/lightningd.c, test_subdaemons).
+ * lightningd/lightningd.c, test_subdaemons). What lightningd does not name is no part of it, and never a disagreement.
  */
-import { closeSync, constants, openSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { systemError } from '../../errors.ts';
-import { chunksOf, isElf, loadedRanges } from '../../linux/elf.ts';
 import { type BriefAnswer, type BriefLimits, runBriefly } from '../../linux/process/brief-program.ts';
+import { imageVersion } from './image-version.ts';
+import { type NamedPrograms, programsNamedBy } from './named.ts';
 
 /** What one program says of its version. */
 export interface VersionRow {
   readonly path: string;
-  /** the first line of `--version`, or a version in its image; undefined where nothing was found */
+  /** what it answered, or versions in its image; undefined where nothing was found */
   readonly says: string | undefined;
   readonly by: 'answer' | 'image' | 'nothing';
-  /** unknown: it cannot say (websocketd, hsmtool, Rust, scripts), and passes */
-  readonly agrees: 'yes' | 'no' | 'unknown';
+  /** unknown: it cannot say (websocketd, hsmtool, Rust, scripts), and passes; left over: another's, and no part of it */
+  readonly agrees: 'yes' | 'no' | 'unknown' | 'left over';
+  /** how what it says was found in its image, and what that is worth */
+  readonly how?: string | undefined;
   /** why there is no answer, where one was due */
   readonly reason: string | undefined;
 }
@@ -26,18 +27,24 @@ export interface VersionReport {
   /** lightningd's own; undefined where it did not answer */
   readonly reference: string | undefined;
   readonly rows: readonly VersionRow[];
+  /** what lightningd said before its version: that a built-in plugin is missing, say */
+  readonly log: readonly string[];
 }
 
 /** Bounds for one program's answer. */
 export const ANSWER_LIMITS: BriefLimits = { ms: 5_000, bytes: 64 * 1024 };
 
-/** A controlled environment: no program's answer depends on the caller's. */
-const ENVIRONMENT = ['PATH=/usr/bin:/bin', 'LC_ALL=C'];
+/** A controlled environment, but for where the caller's programs find their libraries. */
+function environmentFor(libraryPath: string | undefined): string[] {
+  const environment = ['PATH=/usr/bin:/bin', 'LC_ALL=C'];
+  return libraryPath === undefined ? environment : [...environment, `LD_LIBRARY_PATH=${libraryPath}`];
+}
 
 /**
  * Asks all programs below `directory` at once, and searches the images of the others.
  * @param lightningd its path below the directory
  * @param files the paths below the directory, executables and others
+ * @param libraryPath the caller's LD_LIBRARY_PATH
  * @throws HoldfastError `SYSTEM` where an image cannot be read
  */
 export async function askVersions(
@@ -45,23 +52,35 @@ export async function askVersions(
   lightningd: string,
   files: readonly string[],
   limits = ANSWER_LIMITS,
+  libraryPath?: string,
 ): Promise<VersionReport> {
-  const asked = files.filter(path => path !== lightningd && answers(path));
+  const named = programsNamedBy(join(directory, lightningd));
+  const isAsked = (path: string): boolean => path !== lightningd && answers(path, named);
+  const asked = files.filter(isAsked);
+  const environment = environmentFor(libraryPath);
   const [own, ...others] = await Promise.all(
-    [lightningd, ...asked].map(path => runBriefly(join(directory, path), ['--version'], ENVIRONMENT, limits)),
+    [lightningd, ...asked].map(path => runBriefly(join(directory, path), ['--version'], environment, limits)),
   );
-  const reference = own === undefined ? undefined : firstLine(own);
-  const first: VersionRow = {
+  const { version: reference, log } = ownVersion(own);
+  if (reference === undefined) {
+    const reason = own === undefined ? undefined : why(own);
+    const row = { path: lightningd, says: undefined, by: 'nothing', agrees: 'no', reason } as const;
+    return { reference, rows: [row], log };
+  }
+  const lightningdRow = {
     path: lightningd,
     says: reference,
-    by: reference === undefined ? 'nothing' : 'answer',
-    agrees: reference === undefined ? 'no' : 'yes',
-    reason: own === undefined || reference !== undefined ? undefined : why(own),
-  };
-  if (reference === undefined) return { reference, rows: [first] };
-  const answered = asked.map((path, index) => judgeAnswer(directory, path, others[index]!, reference));
-  const plugins = files.filter(isPlugin).map(path => judgeImage(directory, path, reference, undefined));
-  return { reference, rows: [first, ...answered, ...plugins] };
+    by: 'answer',
+    agrees: 'yes',
+    reason: undefined,
+  } as const;
+  const rows = [
+    ...asked.map((path, index) => judgeAnswer(directory, path, others[index]!, reference)),
+    ...files
+      .filter(path => path !== lightningd && !isAsked(path))
+      .flatMap(path => judgeImage(directory, path, reference, undefined) ?? []),
+  ];
+  return { reference, rows: [lightningdRow, ...rows.map(row => withoutLeftOver(row, named))], log };
 }
 
 /** lightningd's version alone. @returns undefined where it does not answer */
@@ -69,8 +88,15 @@ export async function askReference(
   directory: string,
   lightningd: string,
   limits = ANSWER_LIMITS,
+  libraryPath?: string,
 ): Promise<string | undefined> {
-  return firstLine(await runBriefly(join(directory, lightningd), ['--version'], ENVIRONMENT, limits));
+  const answer = await runBriefly(
+    join(directory, lightningd),
+    ['--version'],
+    environmentFor(libraryPath),
+    limits,
+  );
+  return ownVersion(answer).version;
 }
 
 /** The rows that disagree. */
@@ -78,27 +104,71 @@ export function disagreements({ rows }: VersionReport): VersionRow[] {
   return rows.filter(({ agrees }) => agrees === 'no');
 }
 
-/** Subdaemons and lightning-cli answer; hsmtool prints its usage, reckless a version of its own, plugins read stdin. */
-function answers(path: string): boolean {
-  const name = basename(path);
-  return name === 'lightning-cli' || (name.startsWith('lightning_') && !isPlugin(path));
+/** The rows of programs that lightningd does not name, and that are of another release, or a subdaemon. */
+export function leftOvers({ rows }: VersionReport): VersionRow[] {
+  return rows.filter(({ agrees }) => agrees === 'left over');
 }
 
-function isPlugin(path: string): boolean {
-  return basename(dirname(path)) === 'plugins';
+/** Subdaemons and lightning-cli answer; hsmtool prints its usage, reckless a version of its own, plugins read stdin. */
+function answers(path: string, named: NamedPrograms): boolean {
+  const name = basename(path);
+  return name === 'lightning-cli' || (isSubdaemon(path) && named.isSubdaemon(name));
+}
+
+function isSubdaemon(path: string): boolean {
+  return basename(path).startsWith('lightning_') && basename(dirname(path)) !== 'plugins';
+}
+
+function withoutLeftOver(row: VersionRow, named: NamedPrograms): VersionRow {
+  const isLeftOver = isSubdaemon(row.path)
+    ? !named.isSubdaemon(basename(row.path))
+    : row.agrees === 'no' && !belongs(row.path, named);
+  return isLeftOver ? { ...row, agrees: 'left over' } : row;
+}
+
+/** Is this file lightningd's: installed beside it, or a plugin that it names by the file or its directory? */
+export function belongs(path: string, named: NamedPrograms): boolean {
+  if (isSubdaemon(path)) return named.isSubdaemon(basename(path));
+  const [, below] = /(?:^|\/)plugins\/(.*)$/.exec(path) ?? [];
+  if (below === undefined) return true;
+  return [basename(below), ...below.split('/').slice(0, 1)].some(name => named.isPlugin(name));
 }
 
 function judgeAnswer(directory: string, path: string, answer: BriefAnswer, reference: string): VersionRow {
   const says = firstLine(answer);
-  if (says === undefined || !/^v?\d|-/.test(says)) return judgeImage(directory, path, reference, why(answer));
-  return { path, says, by: 'answer', agrees: says === reference ? 'yes' : 'no', reason: undefined };
+  if (says !== undefined) {
+    return { path, says, by: 'answer', agrees: says === reference ? 'yes' : 'no', reason: undefined };
+  }
+  const reason = why(answer);
+  if (answer.end === 'not executed') return { path, says: undefined, by: 'nothing', agrees: 'no', reason };
+  const row = judgeImage(directory, path, reference, reason);
+  if (row === undefined) return { path, says: undefined, by: 'nothing', agrees: 'unknown', reason };
+  // an image that the loader, or a signal, has ended: what it holds does not matter, it does not run
+  return didNotLoad(answer)
+    ? { ...row, agrees: 'no', reason: `it does not run: exit status ${answer.status}` }
+    : row;
 }
 
-/** The first line, where the program ended by itself and said one; what is no clean line of text is no version. */
+/** ld.so(8) ends a program whose libraries it does not find with 127. */
+function didNotLoad({ end, status = 0 }: BriefAnswer): boolean {
+  return end === 'exited' && status >= 127;
+}
+
+const LINE = /^[\x21-\x7e]{1,200}$/;
+
+/** The first line, where the program ended by itself and said one; what is no clean word is no version. */
 function firstLine({ output, end }: BriefAnswer): string | undefined {
   if (end !== 'exited') return undefined;
   const line = output.toString('latin1').split('\n', 1)[0] ?? '';
-  return /^[\x21-\x7e]{1,200}$/.test(line) ? line : undefined;
+  return LINE.test(line) ? line : undefined;
+}
+
+/** lightningd may print log lines before its version: the version is its last line. */
+function ownVersion(answer: BriefAnswer | undefined): { version: string | undefined; log: string[] } {
+  if (answer?.end !== 'exited') return { version: undefined, log: [] };
+  const lines = answer.output.toString('latin1').replace(/\n$/, '').split('\n');
+  const last = lines.pop() ?? '';
+  return LINE.test(last) ? { version: last, log: lines } : { version: undefined, log: lines };
 }
 
 function why({ end, errno, output }: BriefAnswer): string {
@@ -107,37 +177,15 @@ function why({ end, errno, output }: BriefAnswer): string {
   return `it ${end}`;
 }
 
-/** NUL-terminated, as a C string in the image is. */
-const OTHER_VERSION = /v\d\d\.\d\d[\x21-\x7e]{0,60}\0/;
-const OVERLAP = 256;
-
-/** Only the reference tells anything: a plugin's other version strings are the bounds of its deprecations. */
+/** undefined: no program whose image could tell. */
 function judgeImage(
   directory: string,
   path: string,
   reference: string,
   reason: string | undefined,
-): VersionRow {
-  const full = join(directory, path);
-  let fd: number | undefined;
-  try {
-    fd = openSync(full, constants.O_RDONLY | constants.O_NONBLOCK); // followed: a pinned program is a symbolic link
-    if (!isElf(fd)) return { path, says: undefined, by: 'nothing', agrees: 'unknown', reason };
-    const needle = Buffer.from(`${reference}\0`);
-    const parts = loadedRanges(fd);
-    for (const ranges of parts) {
-      for (const chunk of chunksOf(fd, ranges, OVERLAP)) {
-        if (chunk.includes(needle)) return { path, says: reference, by: 'image', agrees: 'yes', reason };
-      }
-    }
-    for (const chunk of chunksOf(fd, parts.at(-1) ?? [], OVERLAP)) {
-      const other = OTHER_VERSION.exec(chunk.toString('latin1'))?.[0].slice(0, -1);
-      if (other !== undefined) return { path, says: other, by: 'image', agrees: 'no', reason };
-    }
-    return { path, says: undefined, by: 'nothing', agrees: 'unknown', reason };
-  } catch (error) {
-    throw systemError('read', full, error);
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
+): VersionRow | undefined {
+  const image = imageVersion(join(directory, path), reference);
+  if (image === undefined) return undefined;
+  const { says, agrees, how } = image;
+  return { path, says, by: says === undefined ? 'nothing' : 'image', agrees, how, reason };
 }

@@ -39,10 +39,47 @@ describe('the contents of an installation', () => {
     ]);
   });
 
-  it('include the temporary names of package managers: the gate must see them', () => {
+  it('are not the temporary names of package managers: those are apart, for the gate', () => {
     const installation = made();
-    for (const name of ['pay.dpkg-new', 'pay;5f3e1a2b', '.pay.dpkg-tmp']) put(join(installation.tree, name));
-    expect(pathsOf(installation)).toHaveLength(5);
+    const names = ['pay.dpkg-new', '.pay.dpkg-tmp', 'pay;5f3e1a2b', 'pay#new', '.pay._portage_merge_.4711'];
+    names.push('.apk.0123456789abcdef0123456789abcdef0123456789abcdef', '.pay.Zx09Qb');
+    for (const name of names) put(join(installation.tree, 'plugins', name));
+    for (const name of ['pay.pacnew', 'pay.dpkg-old', '.other.Zx09Qb', 'a;b'])
+      put(join(installation.tree, 'plugins', name));
+    const { files, temporaries } = listContents(installation);
+    expect(files).toHaveLength(6);
+    expect(temporaries.map(({ path }) => path.split('/').pop()).sort()).toEqual(names.sort());
+  });
+
+  it('are taken where they can be from a plugin directory; what cannot is left out, with a line for each', () => {
+    const installation = made();
+    const plugins = join(installation.tree, 'plugins');
+    put(join(installation.dir, 'elsewhere/mine/main.py'));
+    symlinkSync(join(installation.dir, 'elsewhere/mine'), join(plugins, 'mine'));
+    symlinkSync('gone', join(plugins, 'dangling'));
+    symlinkSync('..', join(plugins, 'above'));
+    execFileSync('mkfifo', [join(plugins, 'fifo')]);
+    writeFileSync(Buffer.from(`${plugins}/caf\xe9`, 'latin1'), '');
+    symlinkSync(put(join(installation.dir, 'elsewhere/single')), join(plugins, 'single'));
+    const { files, leftOut } = listContents(installation);
+    expect(files.map(({ path }) => path).sort()).toEqual([
+      'bin/lightningd',
+      'libexec/c-lightning/plugins/pay',
+      'libexec/c-lightning/plugins/single',
+    ]);
+    expect(leftOut).toHaveLength(5);
+    for (const name of ['mine', 'dangling', 'above', 'fifo', 'caf\\xe9'])
+      expect(leftOut.filter(line => line.includes(`/${name}'`))).toHaveLength(1);
+  });
+
+  it('are nothing of the directories that are apart: the store, and what a node keeps', () => {
+    const installation = made();
+    put(join(installation.tree, 'data/bitcoin/lightningd.sqlite3'));
+    execFileSync('mkfifo', [join(installation.tree, 'data/fifo')]);
+    symlinkSync('libexec/c-lightning/data', join(installation.prefix, 'data'));
+    const { files, directories } = listContents(installation, [join(installation.prefix, 'data')]);
+    expect(files).toHaveLength(2);
+    expect(directories.map(({ path }) => path)).not.toContain(join(installation.tree, 'data'));
   });
 
   it('name each directory once, with the program directories', () => {
@@ -125,6 +162,11 @@ describe('the contents of a build tree', () => {
       put(join(dir, name));
     for (const name of ['lightningd/lightningd.o', 'plugins/pay.c']) put(join(dir, name), '', 0o644);
     put(join(dir, 'plugins/test/run-route'));
+    // on some file systems everything is executable, and a node may keep its data here
+    for (const name of ['lightningd/hsmd.o', 'lightningd/lightningd.h', 'plugins/pay.o'])
+      put(join(dir, name));
+    put(join(dir, 'lightningd/data/bitcoin/hsm_secret'));
+    execFileSync('mkfifo', [join(dir, 'lightningd/lightning-rpc')]);
     expect(
       pathsOf({
         prefix: dir,

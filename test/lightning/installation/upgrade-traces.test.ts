@@ -15,7 +15,7 @@ const now = () => BigInt(Date.now()) * 1_000_000n;
 
 function traces(lightningd: string, at = now()) {
   const installation = findInstallation(lightningd);
-  return findUpgradeTraces(listContents(installation), installation.programs, at);
+  return findUpgradeTraces(listContents(installation), installation.programs, at).traces;
 }
 
 test('a quiet installation has no traces', () => {
