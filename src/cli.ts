@@ -10,7 +10,7 @@ import { readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Outcome } from './cli/outcome.ts';
 import { type Request, readWords } from './cli/words.ts';
-import { errnoOf, HoldfastError, systemError } from './errors.ts';
+import { errnoOf, escapeUnseen, HoldfastError, systemError } from './errors.ts';
 import { EXIT, exitStatus } from './exit-codes.ts';
 import { type Inherited, parseInherited } from './launch/inherited.ts';
 import { readProcFile } from './linux/proc/read-proc.ts';
@@ -29,7 +29,7 @@ async function main(): Promise<void> {
     command = inherited.invokedAs === 'lightningd' ? 'run' : (inherited.words[0]?.toString() ?? '');
     json = command !== 'run' && inherited.words.some(word => word.equals(Buffer.from('--json')));
     const outcome = await perform(readWords(inherited.words, inherited.invokedAs), inherited);
-    write(STDOUT, json ? `${JSON.stringify(outcome.json)}\n` : outcome.text);
+    write(STDOUT, escapeUnseen(json ? `${JSON.stringify(outcome.json)}\n` : outcome.text));
     if (outcome.signal !== undefined) process.kill(process.pid, outcome.signal);
     process.exit(outcome.status);
   } catch (error) {
@@ -45,7 +45,7 @@ async function perform(request: Request, inherited: Inherited): Promise<Outcome>
   const surroundings = surroundingsOf(
     inherited,
     request.options,
-    message => write(STDERR, `holdfast: ${message}\n`),
+    message => write(STDERR, `holdfast: ${escapeUnseen(message)}\n`),
     draw,
   );
   switch (request.command) {
@@ -100,13 +100,14 @@ function fail(command: string, json: boolean, error: unknown): number {
     const { code, message, path } = known;
     const facts = path === undefined ? { code, message } : { code, message, path };
     try {
-      write(STDOUT, `${JSON.stringify({ error: facts })}\n`);
+      write(STDOUT, escapeUnseen(`${JSON.stringify({ error: facts })}\n`));
     } catch {
       // stdout takes nothing; stderr says what failed first
     }
   }
-  write(STDERR, lines.map(line => `holdfast: ${line}\n`).join(''));
-  if (process.env.HOLDFAST_DEBUG === '1' && error instanceof Error) write(STDERR, `${error.stack}\n`);
+  write(STDERR, lines.map(line => `holdfast: ${escapeUnseen(line)}\n`).join(''));
+  if (process.env.HOLDFAST_DEBUG === '1' && error instanceof Error)
+    write(STDERR, escapeUnseen(`${error.stack}\n`));
   return exitStatus(command, known.code);
 }
 

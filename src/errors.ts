@@ -116,10 +116,27 @@ export function systemError(
   );
 }
 
-/** A path for a message: in single quotes, control bytes and backslashes escaped as JSON does. */
+/** A path for a message: in single quotes, escaped as `visible` does. */
 export function quote(path: string): string {
-  return `'${JSON.stringify(path).slice(1, -1).replaceAll('\\"', '"')}'`;
+  return `'${visible(path)}'`;
 }
+
+/**
+ * Text that somebody else chose, for a line of ours: control characters, C0 and C1, line separators and those that turn the
+ * direction of writing (Unicode's Bidi_Control) are escaped as in JSON, and backslashes. It cannot draw on a terminal, nor
+ * look like another line.
+ */
+export function visible(text: string): string {
+  return escapeUnseen(JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"'));
+}
+
+/** The same for whole lines of ours, whose line ends stay: the last net, for what nobody has quoted. */
+export function escapeUnseen(text: string): string {
+  return text.replace(UNSEEN, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for; \n and \t are line ends and our own */
+const UNSEEN = /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /**
  * Words a failed system call where what failed says more than how: `<what>: <the errno's words> (<errno>)`, under a code

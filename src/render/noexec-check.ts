@@ -1,5 +1,6 @@
 /** The result of `noexec-check` for people. Pure: lines of text, without newlines in them. */
 import type { DirectoryReport, MountReport, NoexecReport } from '../commands/noexec/report.ts';
+import { visible } from '../errors.ts';
 import type { MethodTrial } from '../snapshot/fallback/try-placement.ts';
 
 const HOLDS = { yes: 'can hold programs', no: 'cannot hold programs', unknown: 'not known' } as const;
@@ -14,7 +15,7 @@ export function renderNoexecCheck(report: NoexecReport): string[] {
   const chosen = choice.path === null ? 'none' : visible(choice.path);
   lines.push(`run would use: ${chosen}`, `  ${visible(choice.reason)}`);
   if (advice.length > 0) lines.push('', 'what to type, one of:');
-  for (const { type, effect } of advice) lines.push(`  ${type}`, `      ${visible(effect)}`);
+  for (const { type, effect } of advice) lines.push(`  ${visible(type)}`, `      ${visible(effect)}`);
   return lines;
 }
 
@@ -50,12 +51,4 @@ function megabytes(bytes: number): string {
 function trialWords({ works, reason }: MethodTrial): string {
   if (works === true) return 'works';
   return works === false ? `no: ${reason}` : `${reason}`;
-}
-
-/** Control bytes as JSON escapes them: a path with a newline stays on its line, and cannot draw on the terminal. */
-function visible(text: string): string {
-  return JSON.stringify(text)
-    .slice(1, -1)
-    .replaceAll('\\"', '"')
-    .replace(/[\x7f-\x9f]/g, c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

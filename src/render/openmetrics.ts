@@ -1,8 +1,10 @@
 /**
- * `status --openmetrics`: metrics in the Prometheus text format 0.0.4, which node_exporter's textfile collector reads.
+ * `status --openmetrics`: metrics in the Prometheus text format 0.0.4, which node_exporter's textfile collector reads;
+ * the last line ends it for readers of OpenMetrics 1.0, and is a comment for the others.
  * Pure.
  */
 import type { NodeStatus, StatusReport } from '../commands/status.ts';
+import { escapeUnseen } from '../errors.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -45,6 +47,7 @@ export function renderOpenmetrics(report: StatusReport): string {
     metric('holdfast_store_snapshots', 'Snapshots in the store.', [
       { labels: { store: report.store }, value: report.snapshots.length },
     ]),
+    '# EOF\n',
   ].join('');
 }
 
@@ -73,7 +76,7 @@ function metric(
 
 function formatLabels(labels: Labels): string {
   const escaped = (value: string) =>
-    value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+    escapeUnseen(value).replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
   return Object.entries(labels)
     .map(([name, value]) => `${name}="${escaped(value)}"`)
     .join(',');

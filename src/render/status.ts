@@ -1,6 +1,6 @@
 /** The text of `status`. Pure. */
 import type { NodeStatus, StatusReport } from '../commands/status.ts';
-import { quote } from '../errors.ts';
+import { quote, visible } from '../errors.ts';
 
 /** Paths that are named before the rest is only counted. */
 const FEW = 5;
@@ -10,26 +10,30 @@ export function renderStatus(report: StatusReport, verbose: boolean): string {
   const lines = report.nodes.flatMap(node => [...renderNode(node, verbose), '']);
   if (report.nodes.length === 0 && report.unknowns.length === 0) lines.push('no node runs', '');
   for (const { pid, reason } of report.unknowns)
-    lines.push(`not known: ${pid === null ? '' : `PID ${pid}: `}${reason}`);
+    lines.push(`not known: ${pid === null ? '' : `PID ${pid}: `}${visible(reason)}`);
   const { installed, snapshots } = report;
   if (installed !== null) {
-    lines.push(`installed  ${quote(installed.lightningd)}, ${installed.version ?? 'version not known'}`);
-    lines.push(`  root     ${installed.root ?? `not known: ${installed.reason}`}`);
+    lines.push(
+      `installed  ${quote(installed.lightningd)}, ${visible(installed.version ?? 'version not known')}`,
+    );
+    lines.push(`  root     ${installed.root ?? `not known: ${visible(installed.reason ?? '')}`}`);
   }
   lines.push(
     `store      ${quote(report.store)}: ${count(snapshots.length, 'snapshot')}, ${megabytes(report.heldBytes)} held`,
   );
   for (const { path, version, current } of snapshots) {
-    lines.push(`  ${path.split('/').at(-1)}  ${version ?? 'no record'}${current ? '  (current)' : ''}`);
+    lines.push(
+      `  ${path.split('/').at(-1)}  ${visible(version ?? 'no record')}${current ? '  (current)' : ''}`,
+    );
   }
-  for (const limit of report.limits) lines.push(`note: ${limit}`);
+  for (const limit of report.limits) lines.push(`note: ${visible(limit)}`);
   return `${lines.join('\n')}\n`;
 }
 
 function renderNode(node: NodeStatus, verbose: boolean): string[] {
   const { pid, user, network, version, since, snapshot, root, program } = node;
   const lines = [
-    `node       PID ${pid}, ${user}, ${network ?? 'network not known'}, ${version ?? 'version not known'}, since ${since ?? 'not known'}`,
+    `node       PID ${pid}, ${user}, ${visible(network ?? 'network not known')}, ${visible(version ?? 'version not known')}, since ${since ?? 'not known'}`,
     snapshot === null
       ? `  runs     ${program === null ? 'not known' : quote(program)}, not from a snapshot`
       : `  snapshot ${quote(snapshot)}`,
@@ -51,9 +55,9 @@ function renderNode(node: NodeStatus, verbose: boolean): string[] {
 }
 
 function restart({ restartPending, reason }: NodeStatus): string {
-  if (restartPending === null) return `not known: ${reason}`;
-  if (restartPending) return `PENDING: ${reason}`;
-  return reason === null ? 'not due' : `not due; ${reason}`;
+  if (restartPending === null) return `not known: ${visible(reason ?? '')}`;
+  if (restartPending) return `PENDING: ${visible(reason ?? '')}`;
+  return reason === null ? 'not due' : `not due; ${visible(reason)}`;
 }
 
 function pinned({ files, gone, unknown }: NonNullable<NodeStatus['pinned']>): string {

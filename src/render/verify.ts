@@ -3,7 +3,7 @@ import type { ProofReport } from '../commands/check-proof.ts';
 import type { RunningProcess } from '../commands/running/judge-process.ts';
 import type { RunningNode, RunningReport } from '../commands/running/nodes.ts';
 import type { VerifyResult } from '../commands/verify.ts';
-import { quote } from '../errors.ts';
+import { quote, visible } from '../errors.ts';
 import type { SnapshotReport } from '../snapshot/verify/verify.ts';
 
 /** The whole answer; ends with a newline. `verbose`: also each check by its name, and each process that is fine. */
@@ -20,18 +20,16 @@ export function renderVerify(result: VerifyResult, verbose = false): string {
 
 function renderSnapshot(snapshot: SnapshotReport, verbose: boolean): string[] {
   const { path, gone, files, bytes, root, version, findings, unknowns, notes, checks } = snapshot;
-  const summary = [
-    ...(version === null ? [] : [quote(version).slice(1, -1)]),
-    count(files, 'file'),
-    size(bytes),
-  ];
+  const summary = [...(version === null ? [] : [visible(version)]), count(files, 'file'), size(bytes)];
   return [
     `${quote(path)}: ${headline(gone, findings.length, unknowns.length)} (${summary.join(', ')})`,
     ...(root === null ? [] : [`  root ${root}`]),
     ...(verbose ? checks.map(({ name, result }) => `  ${name}: ${result}`) : []),
     ...findings.flatMap(finding => renderFinding(finding)),
-    ...unknowns.map(({ path: where, check, reason }) => `  ${quote(where)}: unknown (${check}): ${reason}`),
-    ...notes.map(({ path: where, reason }) => `  note: ${quote(where)}: ${reason}`),
+    ...unknowns.map(
+      ({ path: where, check, reason }) => `  ${quote(where)}: unknown (${check}): ${visible(reason)}`,
+    ),
+    ...notes.map(({ path: where, reason }) => `  note: ${quote(where)}: ${visible(reason)}`),
   ];
 }
 
@@ -44,9 +42,9 @@ function renderFinding(finding: {
 }): string[] {
   const { path, check, expected, found, reason } = finding;
   return [
-    `  ${quote(path)}: ${plain(reason)} (${check})`,
-    `    expected ${plain(expected)}`,
-    `    found    ${plain(found)}`,
+    `  ${quote(path)}: ${visible(reason)} (${check})`,
+    `    expected ${visible(expected)}`,
+    `    found    ${visible(found)}`,
   ];
 }
 
@@ -67,9 +65,9 @@ function renderRunning({ nodes, unknowns, limits }: RunningReport, verbose: bool
     ...nothing,
     ...nodes.flatMap(node => renderNode(node, verbose)),
     ...unknowns.map(
-      ({ pid, reason }) => `${pid === null ? 'a node' : `process ${pid}`}: unknown: ${plain(reason)}`,
+      ({ pid, reason }) => `${pid === null ? 'a node' : `process ${pid}`}: unknown: ${visible(reason)}`,
     ),
-    ...(verbose || unknowns.length > 0 ? limits.map(reason => `note: ${reason}`) : []),
+    ...(verbose || unknowns.length > 0 ? limits.map(reason => `note: ${visible(reason)}`) : []),
   ];
 }
 
@@ -82,7 +80,7 @@ function renderNode({ pid, network, snapshot, processes }: RunningNode, verbose:
     ...(of('unknown').length > 0 ? [`${of('unknown').length} unknown`] : []),
   ];
   const from = snapshot === null ? '' : ` from ${quote(snapshot)}`;
-  const name = `lightningd ${pid}${network === null ? '' : ` (${plain(network)})`}`;
+  const name = `lightningd ${pid}${network === null ? '' : ` (${visible(network)})`}`;
   return [
     `${name}${from}: ${count(processes.length, 'process', 'processes')}: ${counts.join(', ')}`,
     ...processes.filter(({ origin }) => verbose || origin !== 'manifest').map(renderProcess),
@@ -92,7 +90,7 @@ function renderNode({ pid, network, snapshot, processes }: RunningNode, verbose:
 function renderProcess({ pid, program, origin, entry, reason }: RunningProcess): string {
   const what = program === null ? 'not known' : quote(program);
   const where = entry === null ? '' : ` ${quote(entry.path)}, entry ${entry.index} of ${entry.treeSize}`;
-  const why = reason === null ? '' : `: ${plain(reason)}`;
+  const why = reason === null ? '' : `: ${visible(reason)}`;
   return `  ${pid} ${what}: ${origin}${where}${why}`;
 }
 
@@ -116,9 +114,4 @@ function size(bytes: number): string {
   let unit = 0;
   for (; value >= 1000 && unit < units.length - 1; unit++) value /= 1000;
   return `${value.toFixed(1)} ${units[unit]}`;
-}
-
-/** Text from outside: control bytes escaped, so that no file name draws on the operator's terminal. */
-function plain(text: string): string {
-  return quote(text).slice(1, -1);
 }
