@@ -1,8 +1,9 @@
 /** Is the archive the one that was published? By its SHA-256, before a byte of it is looked at. Only reads. */
 import { createHash } from 'node:crypto';
-import { readFileSync, readSync, statSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { HoldfastError, quote, systemError } from '../errors.ts';
+import { readRegularFile } from '../linux/read-file.ts';
 import type { Archive } from './open.ts';
 
 /** What the archive must be. */
@@ -18,7 +19,7 @@ const CHUNK = 1 << 20; // bytes
 const MAX_SUMS_BYTES = 1 << 20;
 
 /**
- * Hashes the archive and holds it against what was pinned; without a pin nothing is read.
+ * Hashes the archive and holds it against what the operator vouches for; where he does not, nothing is read.
  * @throws HoldfastError `DIFFERS`; `ARCHIVE` where the file of digests does not name it; `UNREADABLE`
  */
 export function checkArchive(archive: Archive, { sha256, sums }: ArchiveChecksum): void {
@@ -57,10 +58,10 @@ function hash({ fd, named }: Archive): string {
 
 /**
  * The digest that a SHA256SUMS file has for the archive, by the name that the operator gave or the one it leads to.
- * Other lines are not looked at: a clear-signed file has its signature around them.
+ * Other lines are not looked at; of a clear-signed file only what the signature covers.
  */
 function digestFrom(sums: string, { named, path }: Archive): string {
-  const digests = readLines(sums).flatMap(line => {
+  const digests = signedLines(readLines(sums), sums).flatMap(line => {
     const [, digest = '', name = ''] = /^([0-9a-fA-F]{64}) [ *](?:.*\/)?([^/]+)$/.exec(line) ?? [];
     return name === basename(named) || name === basename(path) ? [digest.toLowerCase()] : [];
   });
@@ -73,16 +74,36 @@ function digestFrom(sums: string, { named, path }: Archive): string {
   });
 }
 
+const SIGNED = '-----BEGIN PGP SIGNED MESSAGE-----';
+const SIGNATURE = '-----BEGIN PGP SIGNATURE-----';
+
+/**
+ * What a signature covers: the lines behind the empty one that ends the headers, up to the signature, dashes unescaped
+ * (RFC 9580, section 7). Whether the signature is good, or there at all, is for gpg(1) to say. Of a file that is not signed:
+ * all lines.
+ * @throws HoldfastError `ARCHIVE` where several blocks leave open what is covered
+ */
+function signedLines(lines: readonly string[], sums: string): readonly string[] {
+  const begins = lines.flatMap((line, index) => (line.trimEnd() === SIGNED ? [index] : []));
+  const [begin] = begins;
+  if (begin === undefined) return lines;
+  const text = lines.indexOf('', begin) + 1;
+  const end = lines.findIndex((line, index) => index > begin && line.trimEnd() === SIGNATURE);
+  if (begins.length === 1 && text > 0) {
+    return lines.slice(text, end === -1 ? undefined : end).map(line => line.replace(/^- /, ''));
+  }
+  throw new HoldfastError('ARCHIVE', `${quote(sums)} is no clear-signed text of one block`, {
+    path: sums,
+    hint: 'gpg --verify says what is wrong with it; fetch it again',
+  });
+}
+
+/** A FIFO or a device is refused at once: it could let us wait for ever. */
 function readLines(sums: string): string[] {
   try {
-    if (statSync(sums).size > MAX_SUMS_BYTES) {
-      throw new HoldfastError('UNREADABLE', `${quote(sums)} is too large for a list of digests`, {
-        path: sums,
-      });
-    }
-    return readFileSync(sums, 'utf8').split(/\r?\n/);
+    const { bytes } = readRegularFile(sums, { mostBytes: MAX_SUMS_BYTES, follow: true });
+    return bytes.toString().split(/\r?\n/);
   } catch (error) {
-    if (error instanceof HoldfastError) throw error;
     const { message, errno, cause } = systemError('read', sums, error);
     throw new HoldfastError('UNREADABLE', message, { path: sums, errno, cause });
   }

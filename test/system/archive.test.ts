@@ -146,6 +146,39 @@ test('--sha256 and --sums check the archive first, with a proven snapshot too', 
   expect(holdfast(['snapshot', `--sha256=${digest}`, 'lightningd']).status).toBe(2);
 });
 
+test('of a clear-signed SHA256SUMS only what is within the signed block counts', () => {
+  const { dir, archive, words } = makeRelease();
+  const line = `${sha256(archive)}  clightning-v25.12.tar.gz`;
+  const block = (...lines: string[]) =>
+    `-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n${lines.join('\n')}\n-----BEGIN PGP SIGNATURE-----\n\nAAAA\n-----END PGP SIGNATURE-----\n`;
+  const other = `${'0'.repeat(64)}  other.tar.gz`;
+  const cases: [text: string, status: number][] = [
+    [block(other, line), 0],
+    [block(`- ${line}`), 0], // dash-escaped
+    [`${line}\n${block(other)}`, 2],
+    [`${block(other)}${line}\n`, 2],
+    [block(other).replace('Hash: SHA256', `${line}`), 2], // among the headers
+    [`${block(other)}${block(line)}`, 2],
+  ];
+  for (const [text, status] of cases) {
+    const sums = join(dir, 'SHA256SUMS.asc');
+    writeFileSync(sums, text);
+    expect([text, holdfast(['snapshot', `--sums=${sums}`, ...words]).status]).toEqual([text, status]);
+  }
+});
+
+test('a FIFO or a device as SHA256SUMS is refused at once', () => {
+  const { dir, words } = makeRelease();
+  const fifo = join(dir, 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  for (const sums of [fifo, '/dev/zero']) {
+    expect(holdfast(['snapshot', `--sums=${sums}`, ...words], { timeout: 20_000 })).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('is no regular file'),
+    });
+  }
+});
+
 test('a hostile archive is refused by every command, and nothing of it is left', () => {
   const dir = tempDir();
   const lightningDir = join(dir, 'lightning');
