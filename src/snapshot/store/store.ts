@@ -6,7 +6,7 @@ import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import { Directory } from '../../linux/directory.ts';
-import { CURRENT_NAME, isSnapshotName, isStagingName, LOCK_NAME } from './layout.ts';
+import { CACHEDIR_TAG_NAME, CURRENT_NAME, isSnapshotName, isStagingName, LOCK_NAME } from './layout.ts';
 
 /** A file system's own directory, where the store is a mount point of its own (mke2fs(8)). */
 const LOST_AND_FOUND = 'lost+found';
@@ -58,7 +58,7 @@ export function listStore(store: Directory): StoreContents {
     const { name } = entry;
     if (isStagingName(name)) staging.push(name);
     else if (isSnapshotName(name) && entry.isDirectory()) snapshots.push(name);
-    else if (name === LOCK_NAME && entry.isFile()) continue;
+    else if ((name === LOCK_NAME || name === CACHEDIR_TAG_NAME) && entry.isFile()) continue;
     else if (name === CURRENT_NAME && entry.isSymbolicLink()) continue;
     else if (name === LOST_AND_FOUND && entry.isDirectory()) continue;
     else {

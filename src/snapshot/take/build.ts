@@ -7,6 +7,7 @@ import type { Directory } from '../../linux/directory.ts';
 import { formatManifest, makeManifest } from '../../manifest/manifest.ts';
 import { formatSha256sums } from '../../manifest/sha256sums.ts';
 import { sha256 } from '../hash/digest.ts';
+import { tagStore } from '../store/cachedir-tag.ts';
 import { identityOf } from '../store/identity.ts';
 import { isOfRoot, MANIFEST_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
 import { makeRecord, type RecordedFile, writeRecord } from '../store/record.ts';
@@ -118,6 +119,7 @@ export async function record(work: Work): Promise<undefined> {
     answers: versions.answers,
   });
   writeRecord(directory, draft.record, work.warnings);
+  tagStore(work.store, work.warnings);
 }
 
 function recordFiles(snapshot: Directory, files: readonly StagedFile[]): RecordedFile[] {
