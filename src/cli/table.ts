@@ -68,7 +68,15 @@ export const OPTIONS = {
   'restart-window': { value: 'HH:MM-HH:MM', help: 'with --on-upgrade=restart: only at this time of day' },
   'restart-if': {
     value: 'COMMAND',
-    help: 'with --on-upgrade=restart: only if this shell command ends with status 0',
+    help: 'with --on-upgrade=restart: only if this shell command ends with status 0, within a minute',
+  },
+  graceful: {
+    value: 'SECONDS',
+    help: 'with --on-upgrade=restart: how long lightningd may finish its HTLCs first (default: 20; 0: not asked)',
+  },
+  use: {
+    value: 'SNAPSHOT',
+    help: 'run this snapshot of the store as it is, whatever is installed: to go back to what ran before',
   },
   'lightning-dir': { value: 'DIR', help: "the node's directory (default: ~/.lightning)" },
   network: { value: 'NAME', help: 'the network (default: bitcoin)' },
@@ -114,7 +122,15 @@ const TAKE = [
   'sums',
 ] as const;
 /** What `run` takes and `snapshot` does not. */
-export const RUN_ONLY = ['confine', 'allow-exec', 'on-upgrade', 'restart-window', 'restart-if'] as const;
+export const RUN_ONLY = [
+  'use',
+  'confine',
+  'allow-exec',
+  'on-upgrade',
+  'restart-window',
+  'restart-if',
+  'graceful',
+] as const;
 
 /** Every command, in the order of the help. */
 export const COMMANDS = {

@@ -65,7 +65,8 @@ function readMethod(value: string | true): Method {
   throw new HoldfastError('USAGE', `--method=${value} is none of ${METHODS.join(', ')}`);
 }
 
-function readSettle(value: string | true | undefined): number {
+/** `--settle`, ms. @throws HoldfastError `USAGE` */
+export function readSettle(value: string | true | undefined): number {
   if (value === undefined) return DEFAULT_SETTLE_S * 1000;
   if (typeof value === 'string' && /^\d{1,6}(\.\d+)?$/.test(value)) return Number(value) * 1000;
   throw new HoldfastError('USAGE', `--settle=${quote(String(value))} is no number of seconds`);
