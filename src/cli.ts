@@ -8,6 +8,7 @@
  */
 import { readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { isJournal, PRIORITIES, type Priority } from './cli/journal.ts';
 import type { Outcome } from './cli/outcome.ts';
 import { type Request, readWords } from './cli/words.ts';
 import { errnoOf, escapeUnseen, HoldfastError, systemError } from './errors.ts';
@@ -45,8 +46,9 @@ async function perform(request: Request, inherited: Inherited): Promise<Outcome>
   const surroundings = surroundingsOf(
     inherited,
     request.options,
-    message => write(STDERR, `holdfast: ${escapeUnseen(message)}\n`),
+    (message, priority) => complain([message], priority),
     draw,
+    isJournal(process.env.JOURNAL_STREAM, STDERR),
   );
   switch (request.command) {
     case 'run':
@@ -105,10 +107,16 @@ function fail(command: string, json: boolean, error: unknown): number {
       // stdout takes nothing; stderr says what failed first
     }
   }
-  write(STDERR, lines.map(line => `holdfast: ${escapeUnseen(line)}\n`).join(''));
+  complain(lines, 'error');
   if (process.env.HOLDFAST_DEBUG === '1' && error instanceof Error)
     write(STDERR, escapeUnseen(`${error.stack}\n`));
   return exitStatus(command, known.code);
+}
+
+/** Lines for stderr; the journal of systemd is told how much they matter. */
+function complain(lines: readonly string[], priority: Priority): void {
+  const mark = isJournal(process.env.JOURNAL_STREAM, STDERR) ? PRIORITIES[priority] : '';
+  write(STDERR, lines.map(line => `${mark}holdfast: ${escapeUnseen(line)}\n`).join(''));
 }
 
 /** Draws on the terminal, if stderr is one. tty is loaded for that alone: it brings half of Node's streams with it. */

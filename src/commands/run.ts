@@ -5,6 +5,7 @@ import { launch } from '../launch/launch.ts';
 import { absoluteLightningDirArgs } from '../lightning/config/options.ts';
 import type { ConfineOptions } from './confine.ts';
 import type { Context } from './context.ts';
+import { launchLine } from './launch-line.ts';
 import { foreignOwner } from './take/foreign-owner.ts';
 import { type PrepareOptions, prepare } from './take/prepare.ts';
 import { findTarget, refuseMissingConf } from './take/target.ts';
@@ -56,6 +57,7 @@ export async function run(options: RunOptions, context: Context, inherited: Inhe
   const file = `${snapshot}/${taken.record.program}`;
   const confinement = confine?.(taken, snapshot);
   const pins = taken.pins?.map(({ fd }) => fd) ?? [];
+  context.journal?.(launchLine(taken, snapshot));
   context.detail(`executing ${quote(file)} (${taken.record.version}, root ${taken.record.root})`);
   return launch({
     file,

@@ -10,7 +10,7 @@ import { Directory } from '../../linux/directory.ts';
 import { tryLock } from '../../linux/flock.ts';
 import { readCurrent } from './current.ts';
 import { CURRENT_NAME, isSnapshotName, LOCK_NAME } from './layout.ts';
-import { Liveness } from './liveness.ts';
+import { isLive } from './liveness.ts';
 import { type Patience, patiently } from './lock.ts';
 
 /** What was selected. */
@@ -69,9 +69,8 @@ async function liveSnapshots(path: string, patience: Patience): Promise<string[]
     // asking takes each snapshot's lock for a moment, which only the holder of the store's may do (lock.ts)
     lock = await lockToRead(store, patience);
     if (lock === undefined) return paths(names);
-    const liveness = new Liveness();
     // one that cannot be told of (EACCES, ENOLCK) is looked at, and what cannot be read is said then
-    return paths(names.filter(name => liveness.isLive(store, name) !== false));
+    return paths(names.filter(name => isLive(store, name) !== false));
   } finally {
     if (lock !== undefined) closeSync(lock);
     store.close();

@@ -131,7 +131,11 @@ function checkOwner(store: Directory, owner: Owner): void {
       `${quote(store.path)} belongs to user ${uid}, not to user ${owner.uid} who runs this`,
       {
         path: store.path,
-        hint: [`run this as user ${uid}, or give it back: chown -R ${owner.uid} ${quote(store.path)}`],
+        // never by changing owners below it: what it has is linked, maybe, and the installation's too
+        hint: [
+          `run this as user ${uid}`,
+          `or, when no node runs from it, remove it as that user or root, and the next launch makes its own: rm -r ${quote(store.path)}`,
+        ],
       },
     );
   }

@@ -31,7 +31,10 @@ export interface PlacedDirectory {
   readonly stat: BigIntStats;
 }
 
-/** The directories below the snapshot's top if they are as we make them and it holds the entries and nothing else; `__pycache__` is no matter. */
+/**
+ * The directories below the snapshot's top, if they are as we make them and it holds the entries and nothing else;
+ * `__pycache__` is no matter.
+ */
 export function listPlaced(
   snapshot: Directory,
   entries: ReadonlyMap<string, unknown>,

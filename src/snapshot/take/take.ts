@@ -12,7 +12,7 @@ import { setCurrent } from '../store/current.ts';
 import { readRecord } from '../store/record.ts';
 import { listStore } from '../store/store.ts';
 import { wipe } from '../store/wipe.ts';
-import { findProven } from './by-record.ts';
+import { enterOrPass, findProven } from './by-record.ts';
 import { checkProgram, checkRoot } from './checks.ts';
 import type { Room } from './no-room.ts';
 import type { Source, Unsettled } from './source.ts';
@@ -185,11 +185,11 @@ function isInterrupted(error: unknown, { store, source }: Work): error is Holdfa
   if (!(error instanceof HoldfastError) || error.code !== 'NOT_AN_INSTALLATION') return false;
   if (source.identity !== undefined) return false; // an archive is not upgraded in place
   return listStore(store).snapshots.some(id => {
-    const directory = store.enter(id);
+    const directory = enterOrPass(store, id); // without the store's lock: another launch may wipe it just now
     try {
-      return readRecord(directory)?.lightningd === source.path;
+      return directory !== undefined && readRecord(directory)?.lightningd === source.path;
     } finally {
-      directory.close();
+      directory?.close();
     }
   });
 }

@@ -13,6 +13,7 @@ import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import { Directory } from '../../linux/directory.ts';
 import { tryLock } from '../../linux/flock.ts';
 import { readBootId } from '../../linux/proc/boot-id.ts';
+import { monotonicMs, sleep } from '../../linux/time.ts';
 import type { Manifest } from '../../manifest/manifest.ts';
 import type { Verdict } from '../../verdict.ts';
 import { type HashTarget, hashEach, type OnProgress } from '../hash/hash-each.ts';
@@ -76,7 +77,7 @@ export async function verifySnapshot(path: string, options: VerifyOptions = {}):
   const real = resolveLinks(path);
   const directory = Directory.open(real);
   try {
-    keepFromWipe(directory);
+    await keepFromWipe(directory, path);
     const scanned = scan(directory);
     if (!looksLikeSnapshot(basename(real), scanned)) throw noSnapshot(path, 'there is no snapshot in');
     const ledger = new Ledger();
@@ -114,7 +115,7 @@ export async function verifySnapshot(path: string, options: VerifyOptions = {}):
     for (const name of CHECKS) {
       if (name !== 'manifest' && name !== 'pinned') CHECK_FUNCTIONS[name](reading, ledger);
     }
-    // wiped under our eyes by a launch that came before our lock: what is missing then is no finding
+    // wiped before we had the lock, or where there is none: what is missing then is no finding
     if (directory.stat().nlink === 0n) throw noSnapshot(path, 'the snapshot was removed meanwhile:');
     return {
       manifest,
@@ -150,15 +151,30 @@ function resolveLinks(path: string): string {
   throw noSnapshot(path, 'a snapshot is a directory, not');
 }
 
+/** How long a launch may take to remove a snapshot, or to ask whether it may; and between two tries for the lock, ms. */
+const WIPE_MS = 10_000;
+const POLL_MS = 10;
+
 /**
- * A shared lock, for as long as we look: a launch then leaves the snapshot for the next one to wipe. Where it cannot be
+ * A shared lock, for as long as we look: a launch then leaves the snapshot for the next one to wipe. Refused, a launch is
+ * removing it, or only asks whether it may: we wait, and what is left when it was removed is no damage. Where no lock can be
  * had (a file system without flock, no koffi) we go without: a wipe at this very moment would look like damage.
+ * @throws HoldfastError `NO_SNAPSHOT` where it is being removed
  */
-function keepFromWipe(directory: Directory): void {
+async function keepFromWipe(directory: Directory, path: string): Promise<void> {
+  const deadline = monotonicMs() + WIPE_MS;
+  while (isRefused(directory)) {
+    if (directory.stat().nlink === 0n) throw noSnapshot(path, 'the snapshot was removed meanwhile:');
+    if (monotonicMs() > deadline) throw noSnapshot(path, 'a launch is removing the snapshot');
+    await sleep(POLL_MS);
+  }
+}
+
+function isRefused(directory: Directory): boolean {
   try {
-    tryLock(directory.fd, 'shared');
+    return !tryLock(directory.fd, 'shared');
   } catch {
-    // ENOLCK, EBADF (NFS wants a descriptor open for writing), EIO, UNSUPPORTED: as said above
+    return false; // ENOLCK, EBADF (NFS wants a descriptor open for writing), EIO, UNSUPPORTED: as said above
   }
 }
 
