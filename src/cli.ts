@@ -30,7 +30,11 @@ async function main(): Promise<void> {
     command = inherited.invokedAs === 'lightningd' ? 'run' : (inherited.words[0]?.toString() ?? '');
     json = command !== 'run' && inherited.words.some(word => word.equals(Buffer.from('--json')));
     const outcome = await perform(readWords(inherited.words, inherited.invokedAs), inherited);
-    write(STDOUT, escapeUnseen(json ? `${JSON.stringify(outcome.json)}\n` : outcome.text));
+    const text = escapeUnseen(json ? `${JSON.stringify(outcome.json)}\n` : outcome.text);
+    write(
+      STDOUT,
+      !json && text !== '' && wantsColour() ? (await import('./cli/colour.ts')).colour(text) : text,
+    );
     if (outcome.signal !== undefined) process.kill(process.pid, outcome.signal);
     process.exit(outcome.status);
   } catch (error) {
@@ -117,6 +121,12 @@ function fail(command: string, json: boolean, error: unknown): number {
 function complain(lines: readonly string[], priority: Priority): void {
   const mark = isJournal(process.env.JOURNAL_STREAM, STDERR) ? PRIORITIES[priority] : '';
   write(STDERR, lines.map(line => `${mark}holdfast: ${escapeUnseen(line)}\n`).join(''));
+}
+
+/** Is stdout a terminal, and nothing speaks against colour there (no-color.org)? */
+function wantsColour(): boolean {
+  const { NO_COLOR, TERM } = process.env;
+  return !NO_COLOR && TERM !== 'dumb' && process.getBuiltinModule('node:tty').isatty(STDOUT);
 }
 
 /** Draws on the terminal, if stderr is one. tty is loaded for that alone: it brings half of Node's streams with it. */

@@ -336,6 +336,11 @@ test('export refuses to overwrite, follows no link to do so, and leaves nothing 
       stderr: expect.stringContaining('is there already'),
     });
   expect(readFileSync(join(out, 'x'), 'utf8')).toBe('mine');
+  for (const name of ['z.zip', 'z.tar', 'z.tar.xz', 'Z.ZIP'])
+    expect(holdfast(['export', node, 'current', join(out, name)])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/compressed by gzip.*\n.*hint: name it .*\/[zZ]\.tar\.gz\n/),
+    });
   expect(holdfast(['export', node, 'current', join(out, 'no/such/x')]).status).toBe(2);
   chmodSync(join(path, 'bin/lightning-cli'), 0o755);
   appendFileSync(join(path, 'bin/lightning-cli'), 'x');
