@@ -8,7 +8,6 @@
  */
 import { readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { isJournal, PRIORITIES, type Priority } from './cli/journal.ts';
 import type { Outcome } from './cli/outcome.ts';
 import { type Request, readWords } from './cli/words.ts';
 import { errnoOf, escapeUnseen, HoldfastError, systemError } from './errors.ts';
@@ -30,11 +29,7 @@ async function main(): Promise<void> {
     command = inherited.invokedAs === 'lightningd' ? 'run' : (inherited.words[0]?.toString() ?? '');
     json = command !== 'run' && inherited.words.some(word => word.equals(Buffer.from('--json')));
     const outcome = await perform(readWords(inherited.words, inherited.invokedAs), inherited);
-    const text = escapeUnseen(json ? `${JSON.stringify(outcome.json)}\n` : outcome.text);
-    write(
-      STDOUT,
-      !json && text !== '' && wantsColour() ? (await import('./cli/colour.ts')).colour(text) : text,
-    );
+    write(STDOUT, escapeUnseen(json ? `${JSON.stringify(outcome.json)}\n` : outcome.text));
     if (outcome.signal !== undefined) process.kill(process.pid, outcome.signal);
     process.exit(outcome.status);
   } catch (error) {
@@ -50,9 +45,8 @@ async function perform(request: Request, inherited: Inherited): Promise<Outcome>
   const surroundings = surroundingsOf(
     inherited,
     request.options,
-    (message, priority) => complain([message], priority),
+    message => write(STDERR, `holdfast: ${escapeUnseen(message)}\n`),
     draw,
-    isJournal(process.env.JOURNAL_STREAM, STDERR),
   );
   switch (request.command) {
     case 'run':
@@ -111,22 +105,10 @@ function fail(command: string, json: boolean, error: unknown): number {
       // stdout takes nothing; stderr says what failed first
     }
   }
-  complain(lines, 'error');
+  write(STDERR, lines.map(line => `holdfast: ${escapeUnseen(line)}\n`).join(''));
   if (process.env.HOLDFAST_DEBUG === '1' && error instanceof Error)
     write(STDERR, escapeUnseen(`${error.stack}\n`));
   return exitStatus(command, known.code);
-}
-
-/** Lines for stderr; the journal of systemd is told how much they matter. */
-function complain(lines: readonly string[], priority: Priority): void {
-  const mark = isJournal(process.env.JOURNAL_STREAM, STDERR) ? PRIORITIES[priority] : '';
-  write(STDERR, lines.map(line => `${mark}holdfast: ${escapeUnseen(line)}\n`).join(''));
-}
-
-/** Is stdout a terminal, and nothing speaks against colour there (no-color.org)? */
-function wantsColour(): boolean {
-  const { NO_COLOR, TERM } = process.env;
-  return !NO_COLOR && TERM !== 'dumb' && process.getBuiltinModule('node:tty').isatty(STDOUT);
 }
 
 /** Draws on the terminal, if stderr is one. tty is loaded for that alone: it brings half of Node's streams with it. */

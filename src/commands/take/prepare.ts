@@ -27,6 +27,8 @@ export interface PrepareOptions extends TargetOptions {
   readonly method: Method;
   readonly fallback: boolean;
   readonly gate: boolean;
+  /** keep the programs' libraries with the snapshot, or leave them to the system */
+  readonly libraries: 'hold' | 'leave';
   readonly settleMs: number;
   readonly expectRoot: string | undefined;
 }
@@ -119,15 +121,13 @@ async function openSource(
   place: string,
   context: Context,
 ): Promise<Source> {
-  const libraryPath = context.environment.LD_LIBRARY_PATH;
-  if (from === undefined)
-    return new InstallationSource(lightningd, { gate, libraryPath, apart: [lightningDir, place] });
+  if (from === undefined) return new InstallationSource(lightningd, { gate, apart: [lightningDir, place] });
   return (await import('./archive-source.ts')).openArchiveSource(from, checksum, gate, context);
 }
 
 function termsOf(
-  { method, gate, settleMs, expectRoot }: PrepareOptions,
-  { uid, pid }: Context,
+  { method, gate, libraries, settleMs, expectRoot }: PrepareOptions,
+  { uid, pid, environment }: Context,
   pinning: Pinning | undefined,
   source: Source,
 ): Terms {
@@ -138,8 +138,9 @@ function termsOf(
     method,
     pinning,
     gate,
+    libraries,
+    libraryPath: environment.LD_LIBRARY_PATH,
     settleMs: source.identity === undefined ? settleMs : 0, // an archive does not settle
-    lockMs: Math.max(settleMs, LEAST_LOCK_MS),
     expectRoot,
   };
 }
@@ -150,14 +151,11 @@ function observerOf({ settleMs }: Terms, context: Context, steps: StepClock): Ob
       steps.begin(name);
       context.detail(name);
     },
-    lockWait: holder => context.notice(`another holdfast works in the store, ${holder}: waiting for it`),
+    lockWait: () => context.notice('another holdfast works in the store: waiting for it'),
     settling: reason =>
       context.notice(`${reason.message}; waiting up to ${settleMs / 1000} s for it to settle`),
   };
 }
-
-/** Another launch may well work in the store for a moment, also where an upgrade is not to be waited for. */
-const LEAST_LOCK_MS = 5000;
 
 /** What the operator should know of a snapshot that is used, and what a new one has lost. */
 async function warningsOf(taken: Taken, source: Source): Promise<readonly string[]> {

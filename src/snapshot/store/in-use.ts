@@ -8,10 +8,10 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import { Directory } from '../../linux/directory.ts';
 import { tryLock } from '../../linux/flock.ts';
+import { sleep } from '../../linux/time.ts';
 import { readCurrent } from './current.ts';
 import { CURRENT_NAME, isSnapshotName, LOCK_NAME } from './layout.ts';
-import { isLive } from './liveness.ts';
-import { type Patience, patiently } from './lock.ts';
+import { Liveness } from './liveness.ts';
 
 /** What was selected. */
 export interface Selection {
@@ -21,11 +21,14 @@ export interface Selection {
   readonly dangling: string | undefined;
 }
 
+/** Between two tries for the lock, ms. */
+const POLL_MS = 10;
+
 /**
  * Selects from the store at `path`. A launch that works in a store is waited for.
- * @throws HoldfastError `NO_SNAPSHOT` where there is no store, `LOCKED`, `SYSTEM` where it cannot be entered or listed
+ * @throws HoldfastError `NO_SNAPSHOT` where there is no store, `SYSTEM` where it cannot be entered or listed
  */
-export async function selectSnapshots(path: string, patience: Patience): Promise<Selection> {
+export async function selectSnapshots(path: string): Promise<Selection> {
   const store = enter(path);
   const stores = [path];
   let current: string | undefined;
@@ -43,7 +46,7 @@ export async function selectSnapshots(path: string, patience: Patience): Promise
   }
   const found = new Set(current === undefined ? [] : [current]);
   for (const place of stores) {
-    for (const live of await liveSnapshots(place, patience)) found.add(live);
+    for (const live of await liveSnapshots(place)) found.add(live);
   }
   return { paths: [...found], dangling };
 }
@@ -58,7 +61,7 @@ export function findByName(storePath: string, name: string): string | undefined 
 }
 
 /** The live ones; all, where that cannot be asked: too many are looked at then, never too few. */
-async function liveSnapshots(path: string, patience: Patience): Promise<string[]> {
+async function liveSnapshots(path: string): Promise<string[]> {
   const store = openStoreOrNone(path);
   if (store === undefined) return [];
   let lock: number | undefined;
@@ -67,10 +70,11 @@ async function liveSnapshots(path: string, patience: Patience): Promise<string[]
     const paths = (chosen: readonly string[]) => chosen.flatMap(name => resolveLinks(join(path, name)) ?? []);
     if (names.length === 0) return [];
     // asking takes each snapshot's lock for a moment, which only the holder of the store's may do (lock.ts)
-    lock = await lockToRead(store, patience);
+    lock = await lockToRead(store);
     if (lock === undefined) return paths(names);
+    const liveness = new Liveness();
     // one that cannot be told of (EACCES, ENOLCK) is looked at, and what cannot be read is said then
-    return paths(names.filter(name => isLive(store, name) !== false));
+    return paths(names.filter(name => liveness.isLive(store, name) !== false));
   } finally {
     if (lock !== undefined) closeSync(lock);
     store.close();
@@ -78,7 +82,7 @@ async function liveSnapshots(path: string, patience: Patience): Promise<string[]
 }
 
 /** The store's lock by a descriptor that only reads; undefined where there is none or it is closed to us. */
-async function lockToRead(store: Directory, patience: Patience): Promise<number | undefined> {
+async function lockToRead(store: Directory): Promise<number | undefined> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   let fd: number;
   try {
@@ -87,11 +91,10 @@ async function lockToRead(store: Directory, patience: Patience): Promise<number 
     return undefined; // ENOENT: nobody has worked here; EACCES: another user's; ELOOP: not ours
   }
   try {
-    await patiently(store, () => tryLock(fd, 'exclusive') || undefined, patience);
+    while (!tryLock(fd, 'exclusive')) await sleep(POLL_MS);
     return fd;
-  } catch (error) {
+  } catch {
     closeSync(fd);
-    if (error instanceof HoldfastError && error.code === 'LOCKED') throw error;
     return undefined; // EBADF, ENOLCK (NFS), UNSUPPORTED: locks cannot be had here
   }
 }

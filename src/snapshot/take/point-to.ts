@@ -14,13 +14,13 @@ import type { Observer, Terms } from './terms.ts';
 export async function pointTo(
   store: Directory,
   path: string,
-  terms: Pick<Terms, 'pid' | 'lockMs'>,
-  observer: Observer,
+  { pid }: Pick<Terms, 'pid'>,
+  { step, lockWait }: Observer,
 ): Promise<string[]> {
-  observer.step('lock');
-  const lock = await lockStore(store, { ...terms, ...observer });
+  step('lock');
+  const lock = await lockStore(store, lockWait);
   try {
-    setCurrent(store, path, terms.pid);
+    setCurrent(store, path, pid);
     const warnings: string[] = [];
     await wipe(store, listStore(store).snapshots, warnings);
     return warnings;
