@@ -28,9 +28,6 @@ const BUNDLES = {
   nodes: ['cli/status', 'snapshot/store/liveness'],
 };
 
-/** @param {string} id */
-const isOurs = id => /\/src\/.*\.ts$/.test(id);
-
 /**
  * Which bundle each module belongs to, by a walk over the imports from each entry in turn.
  * @param {{ getModuleInfo(id: string): { importedIds: string[] } | null }} graph
@@ -40,7 +37,7 @@ function assignBundles(graph) {
   const bundleOf = new Map();
   /** @param {string} id @param {string} bundle */
   const assign = (id, bundle) => {
-    if (!isOurs(id) || bundleOf.has(id)) return;
+    if (bundleOf.has(id)) return;
     bundleOf.set(id, bundle);
     for (const imported of graph.getModuleInfo(id)?.importedIds ?? []) assign(imported, bundle);
   };

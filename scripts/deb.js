@@ -62,7 +62,7 @@ function putDocuments() {
     if (name.endsWith('.md')) copy(join('docs', name), doc);
   for (const name of readdirSync(join(checkout, 'contrib')))
     copy(join('contrib', name), join(doc, 'examples'));
-  for (const page of ['holdfast.1', 'holdfast-manifest.5'])
+  for (const page of readdirSync(join(checkout, 'dist/man')))
     compress(
       readFileSync(join(checkout, 'dist/man', page), 'utf8'),
       `usr/share/man/man${page.slice(-1)}/${page}.gz`,

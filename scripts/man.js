@@ -1,6 +1,6 @@
 /**
- * The manual pages, from docs/man and the table of options: `node scripts/man.js DIR` writes DIR/holdfast.1 and
- * DIR/holdfast-manifest.5.
+ * The manual pages, from docs/man and the table of options: `node scripts/man.js DIR` writes DIR/holdfast.1, a page for each
+ * command and DIR/holdfast-manifest.5. Of a command's page docs/man has what the table does not say.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -60,11 +60,71 @@ function placeholders(usage) {
   return usage.replaceAll(/[A-Z]{3,}[A-Za-z.]*/g, word => `*${word}*`).replaceAll('--', '`--`');
 }
 
+/** One command's page. @param {keyof typeof commandSpecs} name @param {string} text from docs/man */
+function commandPage(name, text) {
+  const { usage, summary, options, examples } = commandSpecs[name];
+  const shown = options.map(option => {
+    const { value, valueOptional, help } = optionSpecs[option];
+    return /** @type {const} */ ([
+      `\`--${option}${value === undefined ? '' : valueOptional ? `[=${value}]` : `=${value}`}\``,
+      help,
+    ]);
+  });
+  return `# holdfast-${name}(1) -- ${summary.replace(/\?$/, '')}
+
+## SYNOPSIS
+
+\`holdfast ${name}\` [_options_] ${placeholders(usage)}
+
+${text.trim()}
+
+## OPTIONS
+
+${list(shown)}
+## EXIT STATUS
+
+${name === 'run' ? RUN_STATUS : STATUS}
+
+## EXAMPLES
+
+${examples.map(line => `    ${line}\n`).join('')}
+## SEE ALSO
+
+holdfast(1), ${Object.keys(commandSpecs)
+    .filter(other => other !== name)
+    .map(other => `holdfast-${other}(1)`)
+    .join(', ')}
+`;
+}
+
+const RUN_STATUS =
+  "125 is a failure of holdfast itself, 126 a lightningd that is there but cannot be executed, 127 a lightningd that was not found; all else is lightningd's own.";
+const STATUS =
+  '0: all is well. 1: a finding. 2: it could not be done or determined. With `--json` an error is an object on standard output, with the same exit status.';
+
+/**
+ * The day of the newest release, so that a build of the same source gives the same pages.
+ * As ISO 8601, which man(7) asks for and mandoc reads.
+ */
+const date = /^## \S+ - (\d{4}-\d{2}-\d{2})$/m.exec(
+  readFileSync(new URL('../CHANGELOG.md', import.meta.url), 'utf8'),
+)?.[1];
+if (date === undefined) throw new Error('CHANGELOG.md has no release with a date');
+
 mkdirSync(directory, { recursive: true });
-for (const page of ['holdfast.1', 'holdfast-manifest.5']) {
+const names = /** @type {(keyof typeof commandSpecs)[]} */ (Object.keys(commandSpecs));
+const pages = ['holdfast.1', ...names.map(name => `holdfast-${name}.1`), 'holdfast-manifest.5'];
+for (const page of pages) {
   const source = readFileSync(new URL(`../docs/man/${page}.md`, import.meta.url), 'utf8');
-  const input = source.replaceAll(/<!-- (\w+) -->/g, (_, part) => PARTS[part]?.() ?? '');
+  const command = names.find(name => page === `holdfast-${name}.1`);
+  const input =
+    command === undefined
+      ? source.replaceAll(/<!-- (\w+) -->/g, (_, part) => PARTS[part]?.() ?? '')
+      : commandPage(command, source);
   const marked = new Marked({ ...markedMan, ...HEADER, breaks: false, renderer });
   const roff = await marked.parse(input);
-  writeFileSync(join(directory, page), roff.replaceAll(/^(\.SH .*\n)\.P\n/gm, '$1'));
+  writeFileSync(
+    join(directory, page),
+    roff.replace(/^(\.TH "[^"]*" "\d" )"[^"]*"/m, `$1"${date}"`).replaceAll(/^(\.SH .*\n)\.P\n/gm, '$1'),
+  );
 }

@@ -8,6 +8,7 @@
  */
 import { readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { isJournal, PRIORITIES, type Priority } from './cli/journal.ts';
 import type { Outcome } from './cli/outcome.ts';
 import { type Request, readWords } from './cli/words.ts';
 import { errnoOf, escapeUnseen, HoldfastError, systemError } from './errors.ts';
@@ -29,7 +30,11 @@ async function main(): Promise<void> {
     command = inherited.invokedAs === 'lightningd' ? 'run' : (inherited.words[0]?.toString() ?? '');
     json = command !== 'run' && inherited.words.some(word => word.equals(Buffer.from('--json')));
     const outcome = await perform(readWords(inherited.words, inherited.invokedAs), inherited);
-    write(STDOUT, escapeUnseen(json ? `${JSON.stringify(outcome.json)}\n` : outcome.text));
+    const text = escapeUnseen(json ? `${JSON.stringify(outcome.json)}\n` : outcome.text);
+    write(
+      STDOUT,
+      !json && text !== '' && wantsColour() ? (await import('./cli/colour.ts')).colour(text) : text,
+    );
     if (outcome.signal !== undefined) process.kill(process.pid, outcome.signal);
     process.exit(outcome.status);
   } catch (error) {
@@ -45,8 +50,9 @@ async function perform(request: Request, inherited: Inherited): Promise<Outcome>
   const surroundings = surroundingsOf(
     inherited,
     request.options,
-    message => write(STDERR, `holdfast: ${escapeUnseen(message)}\n`),
+    (message, priority) => complain([message], priority),
     draw,
+    isJournal(process.env.JOURNAL_STREAM, STDERR),
   );
   switch (request.command) {
     case 'run':
@@ -105,10 +111,22 @@ function fail(command: string, json: boolean, error: unknown): number {
       // stdout takes nothing; stderr says what failed first
     }
   }
-  write(STDERR, lines.map(line => `holdfast: ${escapeUnseen(line)}\n`).join(''));
+  complain(lines, 'error');
   if (process.env.HOLDFAST_DEBUG === '1' && error instanceof Error)
     write(STDERR, escapeUnseen(`${error.stack}\n`));
   return exitStatus(command, known.code);
+}
+
+/** Lines for stderr; the journal of systemd is told how much they matter. */
+function complain(lines: readonly string[], priority: Priority): void {
+  const mark = isJournal(process.env.JOURNAL_STREAM, STDERR) ? PRIORITIES[priority] : '';
+  write(STDERR, lines.map(line => `${mark}holdfast: ${escapeUnseen(line)}\n`).join(''));
+}
+
+/** Is stdout a terminal, and nothing speaks against colour there (no-color.org)? */
+function wantsColour(): boolean {
+  const { NO_COLOR, TERM } = process.env;
+  return !NO_COLOR && TERM !== 'dumb' && process.getBuiltinModule('node:tty').isatty(STDOUT);
 }
 
 /** Draws on the terminal, if stderr is one. tty is loaded for that alone: it brings half of Node's streams with it. */

@@ -21,6 +21,8 @@ export type ErrorCode =
   | 'CONFIG'
   /** the store is not ours to use: a link, a file, another user's, or it holds what we did not make */
   | 'STORE_REFUSED'
+  /** somebody holds the store's lock, and does not give it back */
+  | 'LOCKED'
   /** root would leave files in another user's lightning-dir */
   | 'WRONG_USER'
   /** the store cannot hold programs, and no fallback may or can be used */

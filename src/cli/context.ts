@@ -4,6 +4,7 @@ import type { Context } from '../commands/context.ts';
 import { parseEnvironment } from '../launch/environment.ts';
 import type { Inherited } from '../launch/inherited.ts';
 import { readProcFile } from '../linux/proc/read-proc.ts';
+import type { Priority } from './journal.ts';
 import { makeProgress, type Progress } from './progress.ts';
 import type { GivenOptions } from './words.ts';
 
@@ -14,14 +15,19 @@ export interface Surroundings extends Context {
   readonly progress: Progress;
 }
 
-/** The surroundings of this process; `say` prints one line on stderr, `draw` draws on the terminal if that is one. */
+/**
+ * The surroundings of this process; `say` prints one line on stderr, `draw` draws on the terminal if that is one.
+ * @param isJournal does stderr lead to the journal of systemd?
+ */
 export function surroundingsOf(
   inherited: Inherited,
   options: GivenOptions,
-  say: (message: string) => void,
+  say: (message: string, priority: Priority) => void,
   draw: (text: string) => void,
+  isJournal: boolean,
 ): Surroundings {
   const silent = (): void => undefined;
+  const info = (message: string): void => say(message, 'info');
   return {
     inherited,
     progress: makeProgress(options.quiet === true || options.json === true ? undefined : draw),
@@ -30,9 +36,13 @@ export function surroundingsOf(
     uid: process.geteuid?.() ?? 0,
     pid: process.pid,
     self: join(import.meta.dirname, '..', 'bin', 'holdfast'), // from dist/, which Node has resolved
-    warn: options.quiet === true ? silent : message => say(`warning: ${message}`),
-    notice: options.quiet === true ? silent : say,
-    detail: options.verbose === true ? say : silent,
+    warn: options.quiet === true ? silent : message => say(`warning: ${message}`, 'warning'),
+    notice: options.quiet === true ? silent : info,
+    detail: options.verbose === true ? info : silent,
+    journal:
+      isJournal && options.quiet !== true
+        ? message => info(`${message}, ${Math.round(process.uptime() * 1000)} ms`)
+        : undefined,
   };
 }
 

@@ -1,6 +1,7 @@
 /** The command line of `export`. */
 import { resolve } from 'node:path';
 import { exportSnapshot as exportCommand } from '../commands/export.ts';
+import { HoldfastError, quote } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Surroundings } from './context.ts';
 import { nodeOptions } from './node-options.ts';
@@ -12,6 +13,7 @@ export async function exportSnapshot(request: CommandRequest, surroundings: Surr
   const { options, operands } = request;
   const { cwd, progress } = surroundings;
   const [word, file] = [operands[0]!.toString(), operands[1]!.toString()]; // the table asks for two operands
+  refuseOtherFormat(file);
   try {
     const result = await exportCommand(
       {
@@ -29,4 +31,20 @@ export async function exportSnapshot(request: CommandRequest, surroundings: Surr
   } finally {
     progress.clear();
   }
+}
+
+/** Names of archives that it would not be. */
+const OTHER_FORMATS = /\.(zip|tar|xz|txz|zst|tzst|bz2|tbz2?|7z|rar)$/i;
+
+/** A name that promises another format would mislead whoever unpacks it. @throws HoldfastError `USAGE` */
+function refuseOtherFormat(file: string): void {
+  const [found] = OTHER_FORMATS.exec(file) ?? [];
+  if (found === undefined) return;
+  throw new HoldfastError(
+    'USAGE',
+    `export writes a tar archive compressed by gzip, and ${quote(file)} says ${found}`,
+    {
+      hint: `name it ${file.replace(/(\.tar)?\.[^.]+$/, '')}.tar.gz`,
+    },
+  );
 }

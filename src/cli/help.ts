@@ -11,7 +11,11 @@ const EXIT_STATUS = `  run     125 holdfast itself failed, 126 lightningd cannot
           all else is lightningd's own
   others  0 all is well, 1 a finding, 2 it could not be done or determined`;
 
-/** The help of one command, or of holdfast. @returns text that ends with a newline */
+/**
+ * The help of one command, or of holdfast, as cac lays it out. Called when holdfast is built.
+ * @returns text that ends with a newline
+ * @public read by scripts/help.js
+ */
 export function helpText(name: CommandName | undefined, version: string): string {
   const cli = cac('holdfast');
   if (name === undefined) {
@@ -47,19 +51,8 @@ export function helpText(name: CommandName | undefined, version: string): string
     ].join('\n\n');
     return [];
   });
-  withoutPrinting(() => command.outputHelp());
+  command.outputHelp(); // what it prints is what the callback has left: an empty line
   const footer =
     name === undefined ? `\n\nholdfast ${version}; holdfast COMMAND --help tells more of each` : '';
   return `${text}${footer}\n`;
-}
-
-/** cac can only print its help; the text is taken from its callback, and cli.ts is the one that prints. */
-function withoutPrinting(call: () => void): void {
-  const { info } = console;
-  console.info = () => undefined;
-  try {
-    call();
-  } finally {
-    console.info = info;
-  }
 }

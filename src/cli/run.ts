@@ -23,9 +23,13 @@ export async function run(request: CommandRequest, surroundings: Surroundings): 
 async function ownOptions(
   request: CommandRequest,
   cwd: string,
-): Promise<Pick<RunOptions, 'confine' | 'onUpgrade'>> {
+): Promise<Pick<RunOptions, 'confine' | 'onUpgrade' | 'use'>> {
   if (RUN_ONLY.every(name => request.options[name] === undefined))
-    return { confine: undefined, onUpgrade: undefined };
-  const { readConfine, readOnUpgrade } = await import('./run-options.ts');
-  return { confine: readConfine(request.options, cwd), onUpgrade: readOnUpgrade(request) };
+    return { confine: undefined, onUpgrade: undefined, use: undefined };
+  const { readConfine, readOnUpgrade, readUse } = await import('./run-options.ts');
+  return {
+    confine: readConfine(request.options, cwd),
+    onUpgrade: readOnUpgrade(request),
+    use: readUse(request.options, cwd),
+  };
 }

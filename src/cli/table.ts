@@ -7,10 +7,7 @@ import { METHODS } from '../snapshot/store/placement.ts';
 /** What `run --on-upgrade` may do. */
 export const ON_UPGRADE = ['restart', 'notify'] as const;
 
-/** What `--libraries` may say. */
-export const LIBRARIES = ['hold', 'leave'] as const;
-
-/** The networks of lightningd, as --network takes them (bitcoin/chainparams.c). */
+/** The networks of lightningd, as --network takes them (bitcoin/chainparams.c). @public read by scripts/completions.js */
 export const NETWORKS = [
   'bitcoin',
   'testnet',
@@ -43,11 +40,10 @@ export const OPTIONS = {
   },
   'no-fallback': { help: 'fail where the store is noexec, instead of using another directory' },
   'no-gate': { help: 'skip the version checks (a mixed installation is then taken as it is)' },
-  libraries: {
-    value: LIBRARIES.join('|'),
-    help: "keep the programs' shared libraries with the snapshot (default), or take the system's",
+  settle: {
+    value: 'SECONDS',
+    help: 'how long to wait for an upgrade to finish, or for another launch in the store (default: 30)',
   },
-  settle: { value: 'SECONDS', help: 'how long to wait for an upgrade to finish (default: 30)' },
   from: {
     value: 'ARCHIVE',
     help: 'take the installation from a release archive (.tar, .tar.gz, .tar.xz, .tar.zst)',
@@ -72,7 +68,15 @@ export const OPTIONS = {
   'restart-window': { value: 'HH:MM-HH:MM', help: 'with --on-upgrade=restart: only at this time of day' },
   'restart-if': {
     value: 'COMMAND',
-    help: 'with --on-upgrade=restart: only if this shell command ends with status 0',
+    help: 'with --on-upgrade=restart: only if this shell command ends with status 0, within a minute',
+  },
+  graceful: {
+    value: 'SECONDS',
+    help: 'with --on-upgrade=restart: how long lightningd may finish its HTLCs first (default: 20; 0: not asked)',
+  },
+  use: {
+    value: 'SNAPSHOT',
+    help: 'run this snapshot of the store as it is, whatever is installed: to go back to what ran before',
   },
   'lightning-dir': { value: 'DIR', help: "the node's directory (default: ~/.lightning)" },
   network: { value: 'NAME', help: 'the network (default: bitcoin)' },
@@ -111,7 +115,6 @@ const TAKE = [
   'method',
   'no-fallback',
   'no-gate',
-  'libraries',
   'settle',
   'expect-root',
   'from',
@@ -119,7 +122,15 @@ const TAKE = [
   'sums',
 ] as const;
 /** What `run` takes and `snapshot` does not. */
-export const RUN_ONLY = ['confine', 'allow-exec', 'on-upgrade', 'restart-window', 'restart-if'] as const;
+export const RUN_ONLY = [
+  'use',
+  'confine',
+  'allow-exec',
+  'on-upgrade',
+  'restart-window',
+  'restart-if',
+  'graceful',
+] as const;
 
 /** Every command, in the order of the help. */
 export const COMMANDS = {

@@ -5,7 +5,6 @@ import type { PrepareOptions } from '../commands/take/prepare.ts';
 import { HoldfastError, quote } from '../errors.ts';
 import { METHODS, type Method } from '../snapshot/store/placement.ts';
 import type { Surroundings } from './context.ts';
-import { LIBRARIES } from './table.ts';
 import type { GivenOptions, Request } from './words.ts';
 
 /** A request for a command. */
@@ -28,7 +27,6 @@ export function prepareOptions(
     method: readMethod(options.method ?? 'auto'),
     fallback: options['no-fallback'] !== true,
     gate: options['no-gate'] !== true,
-    libraries: readLibraries(options.libraries),
     settleMs: readSettle(options.settle),
     expectRoot: readRoot(options['expect-root']),
   };
@@ -67,14 +65,8 @@ function readMethod(value: string | true): Method {
   throw new HoldfastError('USAGE', `--method=${value} is none of ${METHODS.join(', ')}`);
 }
 
-function readLibraries(value: string | true | undefined): PrepareOptions['libraries'] {
-  if (value === undefined) return 'hold';
-  const known = LIBRARIES.find(word => word === value);
-  if (known !== undefined) return known;
-  throw new HoldfastError('USAGE', `--libraries=${value} is none of ${LIBRARIES.join(', ')}`);
-}
-
-function readSettle(value: string | true | undefined): number {
+/** `--settle`, ms. @throws HoldfastError `USAGE` */
+export function readSettle(value: string | true | undefined): number {
   if (value === undefined) return DEFAULT_SETTLE_S * 1000;
   if (typeof value === 'string' && /^\d{1,6}(\.\d+)?$/.test(value)) return Number(value) * 1000;
   throw new HoldfastError('USAGE', `--settle=${quote(String(value))} is no number of seconds`);

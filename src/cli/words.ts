@@ -4,6 +4,7 @@
  * at: they stay the bytes that they were. Pure.
  */
 import { HoldfastError, quote } from '../errors.ts';
+import { nearest } from './did-you-mean.ts';
 import { type CommandName, commandSpecs, isCommandName, type OptionName, optionSpecs } from './table.ts';
 
 /** Options as given: a string for one with a value, true for a flag. */
@@ -108,11 +109,14 @@ function readOption(
   if (!allowed.includes(name)) {
     const isOurs = Object.hasOwn(optionSpecs, name);
     const isLightningds = commandSpecs[command].operands === 'lightningd' && (!isOurs || IS_BOTH.has(name));
+    const meant = isOurs ? undefined : nearest(name, allowed);
     throw usage(
       isOurs ? `${command} takes no --${name}` : `${command} has no option ${quote(word)}`,
-      isLightningds
-        ? `lightningd's own options stand behind its name: holdfast ${command} lightningd ${word}`
-        : undefined,
+      meant !== undefined
+        ? `did you mean: --${meant}`
+        : isLightningds
+          ? `lightningd's own options stand behind its name: holdfast ${command} lightningd ${word}`
+          : undefined,
     );
   }
   const option = name as OptionName; // it stands in the table's list
@@ -143,5 +147,6 @@ function checkCount(command: CommandName, operands: readonly Buffer[]): void {
 function suggest(word: string): string {
   if (/(^|\/)lightningd$/.test(word)) return `did you mean: holdfast run ${word} …`;
   const begun = Object.keys(commandSpecs).filter(name => word !== '' && name.startsWith(word));
-  return begun.length === 1 ? `did you mean: holdfast ${begun[0]}` : 'holdfast --help';
+  const meant = begun.length === 1 ? begun[0] : nearest(word, Object.keys(commandSpecs));
+  return meant === undefined ? 'holdfast --help' : `did you mean: holdfast ${meant}`;
 }

@@ -15,4 +15,6 @@ export interface Context {
   readonly notice: (message: string) => void;
   /** what was done, with --verbose */
   readonly detail: (message: string) => void;
+  /** one line for systemd's journal, which gets the time that the launch took; undefined where stderr leads elsewhere */
+  readonly journal?: ((message: string) => void) | undefined;
 }

@@ -3,9 +3,9 @@ import { quote } from '../errors.ts';
 import type { Inherited } from '../launch/inherited.ts';
 import { launch } from '../launch/launch.ts';
 import { absoluteLightningDirArgs } from '../lightning/config/options.ts';
-import { searchedDirectory } from '../snapshot/take/searched-directory.ts';
 import type { ConfineOptions } from './confine.ts';
 import type { Context } from './context.ts';
+import { launchLine } from './launch-line.ts';
 import { foreignOwner } from './take/foreign-owner.ts';
 import { type PrepareOptions, prepare } from './take/prepare.ts';
 import { findTarget, refuseMissingConf } from './take/target.ts';
@@ -15,6 +15,8 @@ import type { OnUpgradeOptions, RunEnd } from './upgrade/supervisor.ts';
 export interface RunOptions extends PrepareOptions {
   readonly confine: ConfineOptions | undefined;
   readonly onUpgrade: OnUpgradeOptions | undefined;
+  /** the snapshot to run, whatever is installed: its name in the store, or its path, absolute */
+  readonly use: string | undefined;
 }
 
 /**
@@ -24,17 +26,17 @@ export interface RunOptions extends PrepareOptions {
  * @throws HoldfastError `NOT_FOUND`, `NOT_EXECUTABLE`, or why holdfast itself failed
  */
 export async function run(options: RunOptions, context: Context, inherited: Inherited): Promise<RunEnd> {
-  const target = findTarget(options, context);
+  const target = findTarget({ ...options, from: options.use ?? options.from }, context);
   // a --conf file that is not there: lightningd will say so, and a snapshot would go to the wrong lightning-dir
   const { answersOnly, missingConf } = target.options;
-  if (options.from === undefined && (answersOnly || missingConf !== undefined)) {
+  if (options.from === undefined && options.use === undefined && (answersOnly || missingConf !== undefined)) {
     return launch({
       file: target.lightningd,
       argv: [Buffer.from(target.lightningd), ...options.args],
       inherited,
     });
   }
-  refuseMissingConf(target.options); // an archive has no lightningd yet that could say so
+  refuseMissingConf(target.options); // an archive has no lightningd yet that could say so, and what --use names may be any
   if (options.onUpgrade !== undefined) {
     const { refuseWhatLeaves, runUntilItEnds } = await import('./upgrade/supervisor.ts');
     refuseWhatLeaves(target.options, inherited);
@@ -47,18 +49,21 @@ export async function run(options: RunOptions, context: Context, inherited: Inhe
     options.method === 'pin'
       ? await (await import('./take/pinning.ts')).pinningFor(target, options, inherited)
       : undefined;
-  const { taken, store } = await prepare(target, options, context, pinning);
+  const { taken, store } =
+    options.use === undefined
+      ? await prepare(target, options, context, pinning)
+      : await (await import('./take/use-snapshot.ts')).useSnapshot(options.use, target, options, context);
   const snapshot = `${store}/${taken.id}`;
   const file = `${snapshot}/${taken.record.program}`;
   const confinement = confine?.(taken, snapshot);
   const pins = taken.pins?.map(({ fd }) => fd) ?? [];
+  context.journal?.(launchLine(taken, snapshot));
   context.detail(`executing ${quote(file)} (${taken.record.version}, root ${taken.record.root})`);
   return launch({
     file,
     argv: [Buffer.from(file), ...absoluteLightningDirArgs(options.args, context.cwd)],
     inherited,
     liveLock: taken.directory.fd,
-    libraryPath: searchedDirectory(taken.record.files, taken.pins !== undefined, snapshot),
     keepOpen: confinement === undefined ? pins : [...pins, confinement.list],
     atLast: confinement?.enforce,
   });

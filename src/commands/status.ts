@@ -79,7 +79,7 @@ export interface StatusReport {
 export async function status(options: NodeOptions, context: Context): Promise<StatusReport> {
   const { lightningDir, network, pidFile, store } = nodeDirectory(options, context, 'configuration');
   const found = findNodes({ lightningDir, pidFiles: [{ path: pidFile, network }] });
-  const look = lookOnce();
+  const look = lookOnce(context.uid);
   const wanted = found.nodes.filter(
     node => options.network === undefined || node.network === options.network,
   );
@@ -116,7 +116,7 @@ interface Look {
   comparison(snapshot: string): Promise<Comparison> | undefined;
 }
 
-function lookOnce(): Look {
+function lookOnce(uid: number): Look {
   const bootId = readBootId();
   const records = new Map<string, SnapshotRecord | undefined>();
   const comparisons = new Map<string, Promise<Comparison>>();
@@ -128,7 +128,7 @@ function lookOnce(): Look {
     comparison(snapshot) {
       const record = look.record(snapshot);
       if (record === undefined) return undefined;
-      const known = comparisons.get(snapshot) ?? compare(snapshot, record, bootId);
+      const known = comparisons.get(snapshot) ?? compare(snapshot, record, { uid, bootId });
       comparisons.set(snapshot, known);
       return known;
     },

@@ -99,6 +99,9 @@ function named(
   return (isName ? findByName(storeOf(options, context), word) : undefined) ?? path;
 }
 
+/** How long a launch that works in the store is waited for: as long as one waits for another by default. */
+const LOCK_MS = 30_000;
+
 async function choose(options: VerifyOptions, context: Context, found: Nodes | undefined) {
   const unknowns: { path: string; reason: string }[] = [];
   if (options.snapshot !== undefined) {
@@ -107,7 +110,10 @@ async function choose(options: VerifyOptions, context: Context, found: Nodes | u
   const store = storeOf(options, context);
   const paths = new Set(found === undefined ? [] : snapshotsOf(found.nodes));
   try {
-    const selection = await selectSnapshots(store);
+    const selection = await selectSnapshots(store, {
+      lockMs: LOCK_MS,
+      lockWait: holder => context.notice(`a launch works in the store, ${holder}: waiting for it`),
+    });
     for (const path of selection.paths) paths.add(path);
     if (selection.dangling !== undefined) {
       unknowns.push({ path: selection.dangling, reason: '`current` points there, and there is nothing' });

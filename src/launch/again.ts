@@ -5,13 +5,12 @@
  */
 import { closeSync, read, readFileSync } from 'node:fs';
 import { splitStrings } from '../linux/proc/read-proc.ts';
-import { type Ended, makePipe, spawn, waitFor } from '../linux/process/spawn.ts';
+import { makePipe, spawn } from '../linux/process/spawn.ts';
 import type { Inherited } from './inherited.ts';
 
 /** A child that is holdfast, and may become something else. */
 export interface Again {
   readonly pid: number;
-  readonly ended: Promise<Ended>;
   /** settles when it has executed another program in its place, or has ended */
   readonly became: Promise<void>;
 }
@@ -23,13 +22,14 @@ export interface Again {
  */
 export function startAgain(words: readonly Buffer[], inherited: Inherited, output?: number): Again {
   const [readEnd, writeEnd] = makePipe();
+  let pid: number | undefined;
   try {
     const stdio = output === undefined ? ([0, 1, 2] as const) : (['null', output, 'null'] as const);
     // what its Node finds open below the first gap it makes close-on-exec (uv_disable_stdio_inheritance()), and the launch
     // puts back only what the notes name: this end closes when the child becomes another program
     let mark = 3;
     while (inherited.descriptors.includes(mark)) mark++;
-    const pid = spawn({
+    pid = spawn({
       path: '/proc/self/exe',
       argv: [...ourselves(), ...words],
       environment: splitStrings(readFileSync('/proc/self/environ')), // bin/holdfast's: the notes have the caller's
@@ -40,9 +40,10 @@ export function startAgain(words: readonly Buffer[], inherited: Inherited, outpu
       ],
       ownGroup: false,
     });
-    return { pid, ended: waitFor(pid), became: endOfFile(readEnd) };
+    return { pid, became: endOfFile(readEnd) };
   } finally {
     closeSync(writeEnd);
+    if (pid === undefined) closeSync(readEnd);
   }
 }
 

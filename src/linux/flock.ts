@@ -4,7 +4,6 @@ import { call } from './libc.ts';
 
 const LOCK = { shared: 1, exclusive: 2 } as const;
 const LOCK_NB = 4;
-const LOCK_UN = 8;
 
 /** The two kinds of lock of flock(2): LOCK_SH and LOCK_EX. */
 export type LockKind = keyof typeof LOCK;
@@ -24,9 +23,4 @@ export function tryLock(fd: number, kind: LockKind): boolean {
     if (errnoOf(error) === 'EAGAIN') return false;
     throw error;
   }
-}
-
-/** Gives the lock up. */
-export function unlock(fd: number): void {
-  call(PROTOTYPE, fd, LOCK_UN);
 }

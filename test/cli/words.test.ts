@@ -74,3 +74,17 @@ test.each([
 ])('%j asks for help', (words, command) => {
   expect(read(...words)).toEqual({ kind: 'help', command });
 });
+
+test.each([
+  [['stauts'], 'did you mean: holdfast status'],
+  [['verfiy'], 'did you mean: holdfast verify'],
+  [['dcotor'], 'did you mean: holdfast doctor'],
+  [['help', 'snapshto'], 'did you mean: holdfast snapshot'],
+  [['status', '--josn'], 'did you mean: --json'],
+  [['run', '--setle=5', 'lightningd'], 'did you mean: --settle'],
+  [['snapshot', '--dryrun'], 'did you mean: --dry-run'],
+  [['frobnicate'], 'holdfast --help'],
+  [['status', '--frobnicate'], 'holdfast status --help'],
+])('%j is answered with: %s', (words, hint) => {
+  expect(() => read(...words)).toThrow(expect.objectContaining({ hints: [hint] }));
+});

@@ -1,5 +1,5 @@
 /** `--on-upgrade=restart` with real nodes: a database that is migrated, a downgrade, and `graceful`. */
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { HOLDFAST } from '../helpers/holdfast.ts';
@@ -54,6 +54,20 @@ test('--on-upgrade=restart of a version that knows `graceful`', async ctx => {
   note(ctx, { held: `restarts, ${await fate(node, peer, after)}` });
   const asked = /JSON-RPC graceful.*JSON-RPC shutdown/s.test(node.log());
   expect(asked, 'it was asked to be graceful, then to stop').toBe(true);
+});
+
+test('--on-upgrade=restart: the new version does not come up', async ctx => {
+  const { dir, installed, peer } = await setting();
+  const plugin = join(dir, 'plugin.mjs');
+  copyFileSync(join(import.meta.dirname, 'plugin.js'), plugin);
+  const command = [HOLDFAST, 'run', '--on-upgrade=restart', installed.lightningd];
+  const node = await startNode(join(dir, 'held'), { command, args: [`--important-plugin=${plugin}`] });
+  writeFileSync(join(dir, 'fail'), '');
+  upgradeTo(NEW, installed);
+  await until('the old version to be back', () => starts(node) === 2 && node.version() === before);
+  note(ctx, { held: `starts the old one again: ${await fate(node, peer, before)}` });
+  expect(existsSync(join(dir, 'fail')), 'the new one was tried').toBe(false);
+  expect(ctx.task.meta.held).toContain(opens(before));
 });
 
 /** How often it has been started, by its log. */

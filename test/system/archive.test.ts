@@ -71,7 +71,7 @@ test('the snapshot, the archive and the installation have one root; nothing but 
   expect({ reused, version }).toEqual({ reused: false, version: 'v25.12' });
   expect(rootOf(archive)).toBe(root);
   expect(rootOf(installed.prefix)).toBe(root);
-  expect(namesIn(lightningDir)).toEqual(['.lock', id, 'current']);
+  expect(namesIn(lightningDir)).toEqual(['.lock', id, 'CACHEDIR.TAG', 'current']);
   expect(holdfast(['verify', `--lightning-dir=${lightningDir}`]).status).toBe(0);
   expect(readJson('root', holdfast(['root', '--json', archive]).stdout).kind).toBe('archive');
 });
@@ -254,7 +254,12 @@ test('what a killed launch had unpacked is wiped by the next one', async () => {
   await new Promise(resolve => child.once('close', resolve));
   expect(half()).toBe(true);
   expect(snapshotJson(words).wiped).toHaveLength(1);
-  expect(namesIn(lightningDir)).toHaveLength(3);
+  expect(namesIn(lightningDir)).toEqual([
+    '.lock',
+    expect.stringMatching(/^[0-9a-f]{16}$/),
+    'CACHEDIR.TAG',
+    'current',
+  ]);
 });
 
 test('launches that race for one archive all get the one snapshot', async () => {
@@ -270,7 +275,12 @@ test('launches that race for one archive all get the one snapshot', async () => 
   );
   expect(new Set(ended.map(({ status }) => status))).toEqual(new Set([0]));
   expect(new Set(ended.map(({ said }) => said)).size).toBe(1);
-  expect(namesIn(lightningDir)).toHaveLength(3);
+  expect(namesIn(lightningDir)).toEqual([
+    '.lock',
+    expect.stringMatching(/^[0-9a-f]{16}$/),
+    'CACHEDIR.TAG',
+    'current',
+  ]);
 });
 
 test('export and --from: a round trip gives the same root, and the same bytes', () => {
@@ -326,6 +336,11 @@ test('export refuses to overwrite, follows no link to do so, and leaves nothing 
       stderr: expect.stringContaining('is there already'),
     });
   expect(readFileSync(join(out, 'x'), 'utf8')).toBe('mine');
+  for (const name of ['z.zip', 'z.tar', 'z.tar.xz', 'Z.ZIP'])
+    expect(holdfast(['export', node, 'current', join(out, name)])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/compressed by gzip.*\n.*hint: name it .*\/[zZ]\.tar\.gz\n/),
+    });
   expect(holdfast(['export', node, 'current', join(out, 'no/such/x')]).status).toBe(2);
   chmodSync(join(path, 'bin/lightning-cli'), 0o755);
   appendFileSync(join(path, 'bin/lightning-cli'), 'x');

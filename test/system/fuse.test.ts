@@ -67,3 +67,43 @@ test('a launch needs no patience: what looks unlike its source as a link is copi
     `FUSE: ${tried.map(({ fs }) => fs).join(', ')}; not to be had here: ${absent.join(', ') || 'none'}`,
   );
 }, 180_000);
+
+/** A launch of the second version through a mount of what a node of the first runs from: neither locks nor inodes pass. */
+const SEEN_THROUGH = { bindfs: 'bindfs $D/below $m', mergerfs: 'mergerfs $D/below $m' } as const;
+
+test('a node keeps its snapshot from a launch that sees it through another mount', ctx => {
+  const dir = lastingDir();
+  makeCInstallation(`${dir}/i1`, 'v25.12', { plugins: 1 });
+  makeCInstallation(`${dir}/i2`, 'v26.03', { plugins: 1 });
+  const script = `
+    mkdir $D/below
+    for fs in ${Object.keys(SEEN_THROUGH).join(' ')}; do
+      m=$D/$fs; mkdir $m
+      case $fs in ${Object.entries(SEEN_THROUGH)
+        .map(([fs, mount]) => `${fs}) mount="${mount}" ;;`)
+        .join(' ')} esac
+      $mount >&2 || { echo '{"absent":"'$fs'"}'; continue; }
+      $HOLDFAST run --method=copy $D/i1/usr/bin/lightningd --lightning-dir=$D/below/$fs --network=regtest >&2 &
+      node=$!
+      until case $(readlink /proc/$node/exe) in */subdaemons/*) true ;; *) false ;; esac; do sleep 0.01; done
+      program=$(readlink /proc/$node/exe)
+      s=$($HOLDFAST snapshot --json $D/i2/usr/bin/lightningd --lightning-dir=$m/$fs --network=testnet)
+      kept=false; test -e $program && kept=true
+      kill -9 $node; wait $node || true
+      l=$($HOLDFAST snapshot --json $D/i2/usr/bin/lightningd --lightning-dir=$m/$fs --network=testnet)
+      left=false; test -e $program && left=true
+      umount $m || umount -l $m
+      echo '{"fs":"'$fs'","wiped":'$(node -p 'JSON.stringify(JSON.parse(process.argv[1]).wiped)' "$s")',"kept":'$kept',"left":'$left'}'
+    done`;
+  const lines = inMountNamespace<
+    | { readonly fs: string; readonly wiped: string[]; readonly kept: boolean; readonly left: boolean }
+    | { readonly absent: string }
+  >(dir, script);
+  const tried = lines.flatMap(line => ('absent' in line ? [] : [line]));
+  const absent = lines.flatMap(line => ('absent' in line ? [line.absent] : []));
+  if (tried.length === 0) ctx.skip(`none of them is installed: ${absent.join(', ')}`);
+  expect(tried).toEqual(tried.map(({ fs }) => ({ fs, wiped: [], kept: true, left: false })));
+  console.log(
+    `FUSE, seen through: ${tried.map(({ fs }) => fs).join(', ')}; not to be had: ${absent.join(', ') || 'none'}`,
+  );
+}, 180_000);

@@ -38,7 +38,9 @@ test('a mixed installation is refused with a table of who says what: run 125, sn
   expect(snapshot.status).toBe(1);
   expect(JSON.parse(snapshot.stdout)).toMatchObject({ error: { code: 'GATE' } });
   expect(fingerprint(join(lightningDir, 'subdaemons', id))).toEqual(before);
-  expect(readdirSync(join(lightningDir, 'subdaemons')).sort()).toEqual(['.lock', id, 'current'].sort());
+  expect(readdirSync(join(lightningDir, 'subdaemons')).sort()).toEqual(
+    ['.lock', id, 'CACHEDIR.TAG', 'current'].sort(),
+  );
 });
 
 test('--no-gate takes it as it is; a later launch with the gate does not believe that snapshot', () => {

@@ -1,8 +1,9 @@
 /** What is published: the files of the npm package, its manual pages and its completions. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { commandSpecs } from '../../src/cli/table.ts';
 import { HOLDFAST } from '../helpers/holdfast.ts';
 import { works } from '../helpers/running.ts';
 import { tempDir } from '../helpers/stand-in.ts';
@@ -19,7 +20,7 @@ test('npm packs the program, its documents and nothing else, in less than 800 kB
   const paths: string[] = files.map(({ path }: { path: string }) => path);
   const others = paths.filter(
     path =>
-      !/^(bin\/holdfast|dist\/([\w-]+\.cjs|index\.js|help\.json|[\w.]*LICENSES)|(dist\/(man|completions|types)|docs|contrib)\/.*)$/.test(
+      !/^(bin\/holdfast|dist\/([\w-]+\.cjs|(index|manifest)\.js|help\.json|[\w.]*LICENSES)|(dist\/(man|completions|types)|docs|contrib)\/.*)$/.test(
         path,
       ) && !['package.json', 'README.md', 'LICENSE', 'SECURITY.md', 'CHANGELOG.md'].includes(path),
   );
@@ -29,13 +30,31 @@ test('npm packs the program, its documents and nothing else, in less than 800 kB
 });
 
 describe('the manual pages', () => {
-  const pages = ['holdfast.1', 'holdfast-manifest.5'].map(page => join(checkout, 'dist/man', page));
+  const pages = readdirSync(join(checkout, 'dist/man'))
+    .sort((a, b) => a.length - b.length) // holdfast.1 first
+    .map(page => join(checkout, 'dist/man', page));
 
   test('are good manual pages for mandoc and for groff', ctx => {
     if (!works('mandoc', ...pages)) ctx.skip('mandoc is not installed');
     const { stdout } = spawnSync('mandoc', ['-T', 'lint', '-W', 'warning', ...pages], { encoding: 'utf8' });
-    const warnings = stdout.split('\n').filter(line => line !== '' && !line.includes('cannot parse date'));
-    expect(warnings).toEqual([]);
+    expect(stdout).toBe('');
+  });
+
+  test('are one for holdfast, one for each command and one for the manifest, and package.json names them all', () => {
+    const { man } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
+    const names = Object.keys(commandSpecs).map(name => `holdfast-${name}.1`);
+    const expected = ['holdfast.1', ...names, 'holdfast-manifest.5'].map(page => `dist/man/${page}`).sort();
+    expect(man.toSorted()).toEqual(expected);
+    expect(pages.map(page => relative(checkout, page)).sort()).toEqual(expected);
+  });
+
+  test("of a command tells of each of its options, and no other's", () => {
+    for (const [name, { options }] of Object.entries(commandSpecs)) {
+      const text = readFileSync(join(checkout, `dist/man/holdfast-${name}.1`), 'utf8').replaceAll('\\-', '-');
+      const section = /^\.SH OPTIONS\n(.*?)^\.SH/ms.exec(text)?.[1] ?? '';
+      const told = [...section.matchAll(/^\\fB--([a-z0-9-]+)/gm)].map(([, option]) => option);
+      expect([name, ...told]).toEqual([name, ...options]);
+    }
   });
 
   test('tell of every command and option', () => {

@@ -78,7 +78,7 @@ test('after an upgrade there is a new snapshot, and the old one is wiped', () =>
   const second = snapshotJson(words);
   expect(second).toMatchObject({ version: 'v26.03', reused: false, wiped: [first.id] });
   expect(readdirSync(join(dir, 'lightning/subdaemons')).sort()).toEqual(
-    ['.lock', second.id, 'current'].sort(),
+    ['.lock', second.id, 'CACHEDIR.TAG', 'current'].sort(),
   );
   expect(readlinkSync(join(dir, 'lightning/subdaemons/current'))).toBe(second.id);
 });
@@ -228,6 +228,25 @@ test('what a killed launch left is wiped by the next, and nothing else', () => {
   expect(again.wiped.sort()).toEqual(['.staging-99998-0badcafe', '.staging-99999-0badcafe']);
 });
 
+test('a backup by tar --exclude-caches leaves the snapshots out, and takes what lies beside them', () => {
+  const { lightningDir, words } = makeWorld();
+  snapshotJson(words);
+  writeFileSync(join(lightningDir, 'config'), '');
+  const { stdout } = spawnSync(
+    'tar',
+    ['--exclude-caches', '-C', lightningDir, '-cf', join(lightningDir, '../b.tar'), '-v', '.'],
+    {
+      encoding: 'utf8',
+    },
+  );
+  expect(stdout.split('\n').filter(Boolean).sort()).toEqual([
+    './',
+    './config',
+    './subdaemons/',
+    './subdaemons/CACHEDIR.TAG',
+  ]);
+});
+
 test('an ordinary user gets copies of what he may not link, and proves them at the next launch', ctx => {
   if (!isRoot) ctx.skip('needs root, to own what the ordinary user may not link');
   const dir = tempDir();
@@ -314,7 +333,7 @@ test('twenty launches at the same moment agree on one snapshot, and leave no sta
   );
   expect(new Set(ended).size).toBe(1);
   const names = readdirSync(join(lightningDir, 'subdaemons')).sort();
-  expect(names).toEqual(['.lock', ended[0]!.split('/').at(-1), 'current'].sort());
+  expect(names).toEqual(['.lock', ended[0]!.split('/').at(-1), 'CACHEDIR.TAG', 'current'].sort());
 });
 
 test('not a Core Lightning: the error says what was looked for', () => {

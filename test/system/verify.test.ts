@@ -166,7 +166,7 @@ describe('which snapshots verify looks at', () => {
       `--lightning-dir=${lightningDir}`,
     ]);
     writeSnapshot(dirname(path)); // nobody uses this one
-    expect(readdirSync(dirname(path))).toHaveLength(5);
+    expect(readdirSync(dirname(path))).toHaveLength(6);
     const { json } = verifyJson([`--lightning-dir=${lightningDir}`]);
     expect(json.verdict).toBe('ok');
     expect(json.snapshots.map((report: { path: string }) => report.path)).toEqual([current, path]);

@@ -1,18 +1,21 @@
 /**
  * Compares an installation with the record of a snapshot, file by file: reads those that the record leaves in doubt.
- * Only looks, but for asking the installed lightningd for its version.
+ * Only looks, but for asking the installed lightningd for its version, where nobody but root and the caller could have
+ * put it there.
  */
 
-import { HoldfastError } from '../../errors.ts';
+import { join } from 'node:path';
+import { HoldfastError, quote } from '../../errors.ts';
 import { listContents, type SourceFile } from '../../lightning/installation/contents.ts';
-import { findInstallation } from '../../lightning/installation/installation.ts';
+import { findInstallation, type Installation } from '../../lightning/installation/installation.ts';
+import { unaskedVersion } from '../../lightning/installation/unasked-version.ts';
 import { askReference } from '../../lightning/installation/versions.ts';
+import { whatOthersMayChange } from '../../linux/trust.ts';
 import { fileMode } from '../../manifest/entry.ts';
 import { type ManifestFile, makeManifest } from '../../manifest/manifest.ts';
 import { sha256 } from '../../snapshot/hash/digest.ts';
 import { hashFiles } from '../../snapshot/hash/hash.ts';
-import { agrees, identityOf } from '../../snapshot/store/identity.ts';
-import { isHeldLibrary } from '../../snapshot/store/layout.ts';
+import { agrees, fileIdentity, identityOf } from '../../snapshot/store/identity.ts';
 import { isOfBoot, type SnapshotRecord } from '../../snapshot/store/record.ts';
 
 /** The installation as it is now. */
@@ -29,23 +32,69 @@ export interface InstalledNow {
   readonly reason: string | null;
 }
 
-/** What is installed where this snapshot was taken from. @param apart what is no part of it: the store, the node's data */
-export async function compareInstalled(
-  record: SnapshotRecord,
-  bootId: string,
-  apart: readonly string[],
-): Promise<InstalledNow> {
-  const { lightningd } = record;
+/** Who compares, and in which boot. */
+export interface Viewer {
+  readonly uid: number;
+  readonly bootId: string;
+}
+
+/** The same, and whether what the record names may be asked for its version at all. */
+export interface Asker extends Viewer {
+  readonly mayAsk: boolean;
+  /** what is no part of the installation: the store, the node's data */
+  readonly apart: readonly string[];
+}
+
+/** What is installed where this snapshot was taken from, by the name that was launched. */
+export async function compareInstalled(record: SnapshotRecord, asker: Asker): Promise<InstalledNow> {
+  const { named } = record;
+  let lightningd = record.lightningd;
   try {
-    const { files } = listContents(findInstallation(lightningd), apart);
-    const entries = await entriesOf(files, record, bootId);
+    if (record.archiveIs !== undefined) return compareArchive(record, asker);
+    const installation = findInstallation(named);
+    lightningd = join(installation.prefix, installation.lightningd);
+    const { files } = listContents(installation, asker.apart);
+    const entries = await entriesOf(files, record, asker.bootId);
     const { root } = makeManifest('unknown', entries, sha256);
-    const version = root === record.root ? record.version : ((await askReference('/', lightningd)) ?? null);
+    const version =
+      root === record.root ? record.version : await versionOf(lightningd, installation, files, asker);
     return { lightningd, version, root, changed: differing(entries, record), reason: null };
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
     return { lightningd, version: null, root: null, changed: [], reason: error.message };
   }
+}
+
+/** By the images, or by asking where nobody but root and the caller could have a say in what is executed. */
+async function versionOf(
+  path: string,
+  { lightningd }: Installation,
+  files: readonly SourceFile[],
+  { uid, mayAsk }: Asker,
+): Promise<string | null> {
+  const version = unaskedVersion(lightningd, files);
+  if (version !== undefined || !mayAsk || !isOnlyOurs(path, uid)) return version ?? null;
+  return (await askReference('/', path)) ?? null;
+}
+
+function isOnlyOurs(path: string, uid: number): boolean {
+  try {
+    return whatOthersMayChange(path, [uid]) === undefined;
+  } catch {
+    return false; // it changes just now
+  }
+}
+
+/** An archive that was not written to is what it was; of any other only a launch finds out what is in it. */
+function compareArchive(record: SnapshotRecord, { bootId }: Asker): InstalledNow {
+  const { lightningd, version, root, archiveIs = '' } = record;
+  const now = fileIdentity(lightningd);
+  if (agrees(archiveIs, now, isOfBoot(record, bootId))) {
+    return { lightningd, version, root, changed: [], reason: null };
+  }
+  const what = now === undefined ? 'is not there any more' : 'was written to, or moved';
+  const reason = `the archive ${quote(lightningd)} ${what} since the snapshot was taken from it`;
+  return { lightningd, version: null, root: null, changed: [], reason };
 }
 
 async function entriesOf(
@@ -73,9 +122,7 @@ async function entriesOf(
 }
 
 function differing(entries: readonly ManifestFile[], record: SnapshotRecord): string[] {
-  const before = new Map(
-    record.files.filter(({ path }) => !isHeldLibrary(path)).map(({ path, sha256: digest }) => [path, digest]),
-  );
+  const before = new Map(record.files.map(({ path, sha256: digest }) => [path, digest]));
   const now = new Map(entries.map(({ path, sha256: digest }) => [path, digest]));
   const paths = new Set([...before.keys(), ...now.keys()]);
   return [...paths].filter(path => before.get(path) !== now.get(path)).sort();

@@ -1,14 +1,20 @@
 /**
  * What is installed now, against what a snapshot was taken from: by the snapshot's record, and only where that leaves a
  * doubt by reading files (compare.ts). Only looks.
+ *
+ * A record is the word of whoever wrote it. Another user's is believed as far as he could be asked himself: about what he
+ * and root alone may change. Nothing that it names is executed.
  */
 
+import { realpathSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { errnoWords, quote } from '../../errors.ts';
 import { Directory } from '../../linux/directory.ts';
-import { STORE_NAME } from '../../snapshot/store/layout.ts';
+import { fileIdentity } from '../../snapshot/store/identity.ts';
+import { RECORD_NAME, STORE_NAME } from '../../snapshot/store/layout.ts';
 import { readRecord, type SnapshotRecord } from '../../snapshot/store/record.ts';
 import { isProven } from '../../snapshot/take/by-record.ts';
-import type { InstalledNow } from './compare.ts';
+import type { InstalledNow, Viewer } from './compare.ts';
 
 /** A snapshot's record; undefined where it has none, or may not be entered. */
 export function recordOf(snapshot: string): SnapshotRecord | undefined {
@@ -32,12 +38,25 @@ export interface Comparison {
   readonly intact: boolean;
 }
 
-/** Compares the snapshot with the installation that it was taken from. */
-export async function compare(snapshot: string, record: SnapshotRecord, bootId: string): Promise<Comparison> {
-  const { lightningd, version, root } = record;
+/** Compares the snapshot with the installation, or the archive, that it was taken from. */
+export async function compare(
+  snapshot: string,
+  record: SnapshotRecord,
+  { uid, bootId }: Viewer,
+): Promise<Comparison> {
   const directory = Directory.open(snapshot);
+  let mayAsk = true;
   try {
-    if (isProven(directory, record, { path: lightningd, identity: undefined }, { bootId, method: 'auto' })) {
+    const writer = directory.lstat(RECORD_NAME)?.uid;
+    if (writer !== BigInt(uid) && writer !== 0n) {
+      mayAsk = false;
+      const reason = await whyNotBelieved(record, Number(writer ?? -1));
+      if (reason !== undefined) return { installed: unknown(record, reason), intact: false };
+    }
+    const { version, root, archiveIs } = record;
+    const source = archiveIs === undefined ? installationOf(record) : archiveOf(record);
+    if (source !== undefined && isProven(directory, record, source, { bootId, method: 'auto' })) {
+      const { path: lightningd } = source;
       return { installed: { lightningd, version, root, changed: [], reason: null }, intact: true };
     }
   } finally {
@@ -46,5 +65,34 @@ export async function compare(snapshot: string, record: SnapshotRecord, bootId: 
   const { compareInstalled } = await import('./compare.ts');
   const store = dirname(snapshot);
   const apart = basename(store) === STORE_NAME ? [store, dirname(store)] : [store];
-  return { installed: await compareInstalled(record, bootId, apart), intact: false };
+  return { installed: await compareInstalled(record, { uid, bootId, mayAsk, apart }), intact: false };
+}
+
+/** Where the name that it was launched by leads now; undefined: nowhere. */
+function installationOf({ named }: SnapshotRecord) {
+  try {
+    return { path: realpathSync.native(named), identity: undefined };
+  } catch {
+    return undefined; // compare.ts says why
+  }
+}
+
+function archiveOf({ lightningd }: SnapshotRecord) {
+  return { path: lightningd, identity: fileIdentity(lightningd) ?? '' };
+}
+
+/** What another user says of what others than him can change says nothing. */
+async function whyNotBelieved({ named }: SnapshotRecord, writer: number): Promise<string | undefined> {
+  const { whatOthersMayChange } = await import('../../linux/trust.ts');
+  const says = `user ${writer} wrote that this node is of ${quote(named)}`;
+  try {
+    const changeable = whatOthersMayChange(named, [writer]);
+    return changeable === undefined ? undefined : `${says}, and others can change ${quote(changeable)}`;
+  } catch (error) {
+    return `${says}, which cannot be looked at: ${errnoWords(error)}`;
+  }
+}
+
+function unknown({ lightningd }: SnapshotRecord, reason: string): InstalledNow {
+  return { lightningd, version: null, root: null, changed: [], reason };
 }

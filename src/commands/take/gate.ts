@@ -50,8 +50,9 @@ export async function askGate(
   directory: string,
   listing: Listing,
   gate: boolean,
+  libraryPath: string | undefined,
 ): Promise<Versions | Unsettled> {
-  const { program, files, libraryPath } = listing;
+  const { program, files } = listing;
   if (!gate) {
     const version = await askReference(directory, program, undefined, libraryPath);
     return { version: version ?? 'unknown', answers: null };

@@ -27,8 +27,6 @@ export interface PrepareOptions extends TargetOptions {
   readonly method: Method;
   readonly fallback: boolean;
   readonly gate: boolean;
-  /** keep the programs' libraries with the snapshot, or leave them to the system */
-  readonly libraries: 'hold' | 'leave';
   readonly settleMs: number;
   readonly expectRoot: string | undefined;
 }
@@ -121,13 +119,15 @@ async function openSource(
   place: string,
   context: Context,
 ): Promise<Source> {
-  if (from === undefined) return new InstallationSource(lightningd, { gate, apart: [lightningDir, place] });
+  const libraryPath = context.environment.LD_LIBRARY_PATH;
+  if (from === undefined)
+    return new InstallationSource(lightningd, { gate, libraryPath, apart: [lightningDir, place] });
   return (await import('./archive-source.ts')).openArchiveSource(from, checksum, gate, context);
 }
 
 function termsOf(
-  { method, gate, libraries, settleMs, expectRoot }: PrepareOptions,
-  { uid, pid, environment }: Context,
+  { method, gate, settleMs, expectRoot }: PrepareOptions,
+  { uid, pid }: Context,
   pinning: Pinning | undefined,
   source: Source,
 ): Terms {
@@ -138,9 +138,8 @@ function termsOf(
     method,
     pinning,
     gate,
-    libraries,
-    libraryPath: environment.LD_LIBRARY_PATH,
     settleMs: source.identity === undefined ? settleMs : 0, // an archive does not settle
+    lockMs: Math.max(settleMs, LEAST_LOCK_MS),
     expectRoot,
   };
 }
@@ -151,11 +150,14 @@ function observerOf({ settleMs }: Terms, context: Context, steps: StepClock): Ob
       steps.begin(name);
       context.detail(name);
     },
-    lockWait: () => context.notice('another holdfast works in the store: waiting for it'),
+    lockWait: holder => context.notice(`another holdfast works in the store, ${holder}: waiting for it`),
     settling: reason =>
       context.notice(`${reason.message}; waiting up to ${settleMs / 1000} s for it to settle`),
   };
 }
+
+/** Another launch may well work in the store for a moment, also where an upgrade is not to be waited for. */
+const LEAST_LOCK_MS = 5000;
 
 /** What the operator should know of a snapshot that is used, and what a new one has lost. */
 async function warningsOf(taken: Taken, source: Source): Promise<readonly string[]> {

@@ -2,49 +2,44 @@
  * Looks at what is installed: `holdfast snapshot` as a child, so that the gate says whether an upgrade is complete, and
  * the new snapshot is there before anything is stopped.
  */
-import { closeSync, readSync } from 'node:fs';
 import { HoldfastError } from '../../errors.ts';
-import type { Again } from '../../launch/again.ts';
-import { makePipe } from '../../linux/process/spawn.ts';
 import type { SnapshotResult } from '../snapshot.ts';
 import type { Children } from './children.ts';
 import { shown } from './notify.ts';
+import { withOutput } from './output.ts';
 
-/** Takes the snapshot. @returns why there is none, as an error */
+/** How long it may take beside waiting for an upgrade to settle: slow disks hash a minute, and others hold the store's lock. */
+const WORK_MS = 600_000;
+
+/** The look that the operator's words ask for. */
+export interface LookOptions {
+  /** the words of `snapshot` */
+  readonly snapshotWords: readonly Buffer[];
+  /** its --settle, ms */
+  readonly settleMs: number;
+}
+
+/**
+ * Takes the snapshot.
+ * @returns why there is none, as an error
+ * @throws SyscallError where no child can be had now
+ */
 export async function lookAtInstalled(
-  words: readonly Buffer[],
+  { snapshotWords, settleMs }: LookOptions,
   children: Children,
 ): Promise<SnapshotResult | HoldfastError> {
-  const [readEnd, writeEnd] = makePipe('non-blocking');
-  let child: Again;
+  const { value: ended, output } = await withOutput(fd =>
+    children.limit(children.startAgain(snapshotWords, fd), settleMs + WORK_MS),
+  );
   try {
-    child = children.startAgain(words, writeEnd);
-  } finally {
-    closeSync(writeEnd);
-  }
-  const ended = await child.ended;
-  try {
-    const result: unknown = JSON.parse(readAll(readEnd));
+    const result: unknown = JSON.parse(output);
     if (isError(result)) return new HoldfastError('GATE', result.error.message);
     return result as SnapshotResult;
   } catch {
-    return new HoldfastError('SYSTEM', `holdfast snapshot ended with ${shown(ended)}`);
-  } finally {
-    closeSync(readEnd);
+    return new HoldfastError('SYSTEM', `holdfast snapshot did not answer (${shown(ended)})`);
   }
 }
 
 function isError(value: unknown): value is { error: { message: string } } {
   return typeof (value as { error?: { message?: unknown } } | null)?.error?.message === 'string';
-}
-
-/** All that is in a pipe whose writers have ended. */
-function readAll(fd: number): string {
-  const chunks: Buffer[] = [];
-  for (;;) {
-    const chunk = Buffer.alloc(65_536);
-    const length = readSync(fd, chunk);
-    if (length === 0) return Buffer.concat(chunks).toString();
-    chunks.push(chunk.subarray(0, length));
-  }
 }

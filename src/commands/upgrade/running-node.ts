@@ -1,24 +1,69 @@
-/** The node that the parent of --on-upgrade has started, once it is lightningd. */
-import { readlinkSync } from 'node:fs';
+/** The node that the parent of --on-upgrade has started, once it is lightningd. Only looks. */
+import { readlinkSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Again } from '../../launch/again.ts';
-import type { SnapshotRecord } from '../../snapshot/store/record.ts';
-import { recordOf } from '../installed/installed-now.ts';
+import { HoldfastError } from '../../errors.ts';
+import { Directory } from '../../linux/directory.ts';
+import { sleep } from '../../linux/time.ts';
+import { readRecord, type SnapshotRecord } from '../../snapshot/store/record.ts';
+import type { Child } from './children.ts';
+import { within } from './within.ts';
 
-/** A running node and the snapshot it runs from. */
-export interface RunningNode extends Again {
-  readonly snapshot: string;
+/** A snapshot that is held: as long as its directory is open and locked nobody wipes it. */
+export interface HeldSnapshot {
+  readonly path: string;
   readonly record: SnapshotRecord;
+  readonly directory: Directory;
 }
 
-/** The snapshot that the child runs from; undefined where it has ended, or is no lightningd of a snapshot. */
-export function findNode(child: Again): RunningNode | undefined {
-  try {
-    const program = readlinkSync(`/proc/${child.pid}/exe`);
-    const snapshot = dirname(dirname(program));
-    const record = recordOf(snapshot);
-    return record === undefined ? undefined : { ...child, snapshot, record };
-  } catch {
-    return undefined; // it has ended, and how is what counts
+/** A running node and the snapshot it runs from. */
+export interface RunningNode extends Child, HeldSnapshot {}
+
+/** How often to look at a child that is still holdfast, ms. */
+const LOOK_MS = 200;
+
+/**
+ * The snapshot that the child runs from; undefined where it has ended, or executes no lightningd of a snapshot.
+ * @throws HoldfastError, or Node's error where it cannot be looked at now
+ */
+export async function findNode(child: Child): Promise<RunningNode | undefined> {
+  const ended = child.ended.then(() => 'ended' as const);
+  while (isHoldfast(child.pid))
+    if ((await Promise.race([ended, sleep(LOOK_MS)])) === 'ended') return undefined;
+  if ((await within(0, ended)) === 'ended') return undefined;
+  const program = readlinkSync(`/proc/${child.pid}/exe`);
+  // bin/lightningd, or local/bin/lightningd where BINDIR lies deeper below the common prefix
+  for (let path = dirname(dirname(program)); path !== '/'; path = dirname(path)) {
+    const held = hold(path, record => `${path}/${record.program}` === program);
+    if (held !== undefined) return { ...child, ...held };
   }
+  return undefined;
+}
+
+/** Holds a snapshot; undefined where there is none. @throws HoldfastError where it is just being wiped */
+export function hold(path: string, isWanted: (record: SnapshotRecord) => boolean): HeldSnapshot | undefined {
+  let directory: Directory;
+  try {
+    directory = Directory.open(path);
+  } catch {
+    return undefined; // no directory, or none that we may read, as those above a snapshot may be
+  }
+  let held: HeldSnapshot | undefined;
+  try {
+    const record = readRecord(directory);
+    if (record === undefined || !isWanted(record)) return undefined;
+    if (!directory.tryLock('shared'))
+      throw new HoldfastError('SYSTEM', `'${path}' is being removed`, { path });
+    held = { path, record, directory };
+    return held;
+  } finally {
+    if (held === undefined) directory.close();
+  }
+}
+
+/** Does it still execute what we execute? A zombie executes nothing. @throws Node's error */
+function isHoldfast(pid: number): boolean {
+  const [its, ours] = [`/proc/${pid}/exe`, '/proc/self/exe'].map(path =>
+    statSync(path, { bigint: true, throwIfNoEntry: false }),
+  );
+  return its !== undefined && its.dev === ours?.dev && its.ino === ours.ino;
 }

@@ -1,46 +1,38 @@
 /**
  * `run --on-upgrade`: stays as lightningd's parent, and restarts it when another version was installed completely; or
  * only says so. The service manager knows our PID, which stays. It is no babysitter: a node that ends by itself,
- * whatever the reason, is the end of this process too, with its status.
+ * whatever the reason, is the end of this process too, with its status. But no restart of its own leaves a node down
+ * that could run.
  *
  *  1. start      a child that is holdfast, takes the snapshot and becomes lightningd (launch/again.ts)
- *  2. watch      sleep until the installation's directories change, or the node ends (watch.ts)
+ *  2. watch      sleep until the installation may have changed, or the node ends (watch.ts)
  *  3. look       `holdfast snapshot`, as another child (look.ts): the gate says whether the upgrade is complete, and the
- *                new snapshot is there before anything is stopped. The same root as the node's: back to 2
+ *                new snapshot is there before anything is stopped. Nothing newer than what runs: back to 2 (upgrade.ts)
  *  4. wait       for --restart-window, then for --restart-if to say yes (moment.ts); a further change: back to 3
- *  5. stop       `lightning-cli stop`; SIGTERM where that takes too long; SIGKILL where that does (stop.ts)
- *  6. back to 1
+ *  5. stop       `lightning-cli graceful`, `stop`; SIGTERM where that takes too long; SIGKILL where that does (stop.ts)
+ *  6. replace    by what step 3 has taken, whatever is installed by now; where that does not come up, by what ran before:
+ *                both snapshots are held until the node answers (replace.ts). Back to 2
  *
- * SIGTERM, SIGINT and SIGQUIT end whatever child there is, and then us. Other signals that can be sent to lightningd are
- * passed on to it.
+ * Whatever fails in 2 to 4 is said once and tried again. SIGTERM, SIGINT and SIGQUIT end in every state whatever child
+ * there is, and then us (signals.ts, children.ts). Other signals that can be sent to lightningd are passed on to it.
  */
 
 import { HoldfastError } from '../../errors.ts';
-import type { Again } from '../../launch/again.ts';
 import type { Inherited } from '../../launch/inherited.ts';
 import type { LightningOptions } from '../../lightning/config/options.ts';
-import { type Ended, sendSignal } from '../../linux/process/spawn.ts';
-import { ignoreSignal, signalNumber } from '../../linux/process/state.ts';
-import { agrees, directoryIdentity } from '../../snapshot/store/identity.ts';
-import type { SnapshotRecord } from '../../snapshot/store/record.ts';
+import type { Ended } from '../../linux/process/spawn.ts';
+import { sleep } from '../../linux/time.ts';
 import type { Context } from '../context.ts';
-import type { SnapshotResult } from '../snapshot.ts';
-import { Children } from './children.ts';
-import { lookAtInstalled } from './look.ts';
-import { ASK_AGAIN_MS, goodMoment, type MomentOptions } from './moment.ts';
+import { type Child, Children } from './children.ts';
 import { Announcer, due, shown } from './notify.ts';
+import { type ReplaceOptions, Replacer, type Started } from './replace.ts';
 import { findNode, type RunningNode } from './running-node.ts';
-import { stopNode } from './stop.ts';
-import { UpgradeWatch } from './watch.ts';
+import { Signals } from './signals.ts';
+import { type FindOptions, UpgradeFinder } from './upgrade.ts';
 import { within } from './within.ts';
 
 /** What the operator asked for. */
-export interface OnUpgradeOptions extends MomentOptions {
-  readonly mode: 'restart' | 'notify';
-  /** the words of `run` and of `snapshot` that do what this run would do without --on-upgrade */
-  readonly runWords: readonly Buffer[];
-  readonly snapshotWords: readonly Buffer[];
-}
+export interface OnUpgradeOptions extends FindOptions, ReplaceOptions {}
 
 /** What became of the node. */
 export interface RunEnd {
@@ -49,23 +41,39 @@ export interface RunEnd {
   readonly asked: boolean;
 }
 
-const ENDING = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
-const PASSED_ON = ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
+/** How long until a failed look at a child of ours is tried again, ms. */
+const AGAIN_MS = 1_000;
 
 /**
  * Runs lightningd until it ends for good.
  * @param named lightningd as the operator names it, absolute, links not resolved
  * @returns how it ended last
- * @throws HoldfastError `SYSTEM`
+ * @throws HoldfastError `SYSTEM` where nothing could be started at all
  */
-export function runUntilItEnds(
+export async function runUntilItEnds(
   options: OnUpgradeOptions,
   named: string,
   lightning: LightningOptions,
   context: Context,
   inherited: Inherited,
 ): Promise<RunEnd> {
-  return new Supervisor(options, named, lightning, context, inherited).run();
+  const announcer = new Announcer(context);
+  const children = new Children(inherited, error => announcer.problem(error));
+  const supervisor = new Supervisor(options, named, lightning, children, announcer);
+  const signals = new Signals(inherited, signal => supervisor.passOn(signal));
+  try {
+    const asked = signals.ending.then(signal => ({ signal }));
+    const first = await Promise.race([asked, supervisor.run().then(ended => ({ ended }))]);
+    const signal = 'signal' in first ? first.signal : undefined;
+    if (signal !== undefined) announcer.close(); // what fails from now on is our own doing
+    await children.end(signal ?? 'SIGTERM');
+    const ended = 'ended' in first ? first.ended : await supervisor.endOfNode({ signal: first.signal });
+    return { ended, asked: 'signal' in ended && ended.signal === signal };
+  } finally {
+    supervisor.close();
+    signals.close();
+    children.close();
+  }
 }
 
 /** @throws HoldfastError `USAGE` for what cannot be restarted: a daemon leaves its parent */
@@ -81,117 +89,90 @@ export function refuseWhatLeaves({ daemon }: LightningOptions, { environment }: 
 
 class Supervisor {
   readonly #options: OnUpgradeOptions;
-  readonly #named: string;
-  readonly #lightning: LightningOptions;
-  readonly #context: Context;
-  readonly #inherited: Inherited;
-  readonly #watch: UpgradeWatch;
   readonly #children: Children;
   readonly #announcer: Announcer;
-  #node: Again | undefined;
-  #endingBy: NodeJS.Signals | undefined;
+  readonly #finder: UpgradeFinder;
+  readonly #replacer: Replacer;
+  /** what has become lightningd, or will */
+  #child: Child | undefined;
+  /** the version before the last restart */
+  #before: string | undefined;
 
   constructor(
     options: OnUpgradeOptions,
     named: string,
     lightning: LightningOptions,
-    context: Context,
-    inherited: Inherited,
+    children: Children,
+    announcer: Announcer,
   ) {
     this.#options = options;
-    this.#named = named;
-    this.#lightning = lightning;
-    this.#context = context;
-    this.#inherited = inherited;
-    this.#children = new Children(inherited);
-    this.#announcer = new Announcer(context);
-    this.#watch = new UpgradeWatch(error =>
-      context.warn(`${error.message}: not every upgrade will be noticed`),
-    );
+    this.#children = children;
+    this.#announcer = announcer;
+    this.#finder = new UpgradeFinder(options, named, children, announcer);
+    this.#replacer = new Replacer(options, lightning, children, announcer, words => this.#start(words));
   }
 
-  async run(): Promise<RunEnd> {
-    this.#handleSignals();
-    let before: SnapshotRecord | undefined;
+  /** All of it. @returns how lightningd ended last @throws SyscallError where the first start is not possible */
+  async run(): Promise<Ended> {
+    const started = await this.#start(this.#options.runWords);
+    let node = started.node;
     for (;;) {
-      const started = this.#children.startAgain(this.#options.runWords);
-      this.#node = started;
-      await Promise.race([started.became, started.ended]);
-      const node = findNode(started);
-      if (node === undefined) return this.#end(await started.ended, before);
-      if (before?.root === node.record.root)
-        this.#announcer.say(`the installation is again what ran before: ${before.version}`);
-      const next = await this.#nextVersion(node);
-      if (next === undefined) return this.#end(await node.ended, before);
-      this.#announcer.say(`${due(next, node.record)}: restarting`);
-      await stopNode(node, this.#lightning, this.#children, this.#announcer);
-      if (this.#endingBy !== undefined) return this.#end({ signal: this.#endingBy }, before);
-      before = node.record;
+      if (node === undefined) return started.ended;
+      const next = await this.#finder.next(node);
+      if (next === undefined) return this.#sayEnd(await node.ended);
+      this.#announcer.say(`${due(next.record, node.record)}: restarting`);
+      this.#before = node.record.version;
+      const replaced = await this.#replacer.replace(node, next);
+      if ('ended' in replaced) return this.#sayEnd(replaced.ended);
+      if (replaced.failed !== undefined) this.#finder.refuse(replaced.failed);
+      node = replaced.node;
     }
   }
 
-  /** 2 to 4. @returns undefined where the node ends first */
-  async #nextVersion(node: RunningNode): Promise<SnapshotResult | undefined> {
-    const { record } = node;
-    const ended = node.ended.then(() => 'ended' as const);
-    this.#watch.follow(record, this.#named);
-    // what has changed between the taking of the snapshot and now
-    let happened: unknown = record.directories.every(({ path, is }) =>
-      agrees(is, directoryIdentity(path), true),
-    )
-      ? await Promise.race([ended, this.#watch.changed()])
-      : undefined;
-    let announced: string | undefined;
-    for (;;) {
-      if (happened === 'ended') return undefined;
-      this.#watch.follow(record, this.#named); // anew: a directory may have been replaced
-      const found = await Promise.race([ended, lookAtInstalled(this.#options.snapshotWords, this.#children)]);
-      if (found === 'ended' || this.#endingBy !== undefined) return undefined;
-      let wait = Number.POSITIVE_INFINITY;
-      if (!(found instanceof HoldfastError)) this.#context.detail(`looked: ${due(found, record)}`);
-      if (found instanceof HoldfastError) {
-        this.#announcer.say(`not restarting yet: ${found.message}`);
-        wait = ASK_AGAIN_MS;
-      } else if (found.root !== record.root && this.#options.mode === 'notify') {
-        if (found.root !== announced) this.#announcer.say(`${due(found, record)}: a restart is due`);
-        announced = found.root;
-      } else if (found.root !== record.root) {
-        const replacement = { pid: node.pid, running: record, installed: found };
-        const moment = goodMoment(this.#options, replacement, this.#children, this.#announcer);
-        const answer = await Promise.race([ended, moment]);
-        if (answer === 'go') return found;
-        if (answer === 'ended') return undefined;
-        wait = answer;
-      }
-      happened = await Promise.race([ended, within(wait, this.#watch.changed())]);
-    }
+  passOn(signal: NodeJS.Signals): void {
+    if (this.#child !== undefined) this.#children.signal(this.#child, signal);
   }
 
-  /** What the caller ignores stays ignored: nohup(1). */
-  #handleSignals(): void {
-    const ignored = (signal: NodeJS.Signals) =>
-      ((this.#inherited.ignoredSignals >> BigInt(signalNumber(signal) - 1)) & 1n) === 1n;
-    for (const signal of [...ENDING, ...PASSED_ON]) {
-      if (ignored(signal)) ignoreSignal(signalNumber(signal), true);
-      else if (signal === 'SIGTERM' || signal === 'SIGINT' || signal === 'SIGQUIT') {
-        process.on(signal, () => this.#endBy(signal));
-      } else {
-        process.on(signal, () => this.#node && sendSignal(this.#node.pid, signalNumber(signal)));
+  /** How the last of our nodes ended, or `otherwise` where none has. */
+  async endOfNode(otherwise: Ended): Promise<Ended> {
+    const ended = this.#child === undefined ? 'time' : await within(0, this.#child.ended);
+    return ended === 'time' ? otherwise : ended;
+  }
+
+  close(): void {
+    this.#finder.close();
+  }
+
+  /** Starts a child that becomes lightningd. @throws SyscallError */
+  async #start(words: readonly Buffer[]): Promise<Started> {
+    const child = this.#children.startAgain(words);
+    this.#child = child;
+    await Promise.race([child.became, child.ended]);
+    return { ended: child.ended, node: await this.#lookAt(child) };
+  }
+
+  /** What the child runs from, tried until that can be seen. */
+  async #lookAt(child: Child): Promise<RunningNode | undefined> {
+    for (;;) {
+      try {
+        const node = await findNode(child);
+        if (node === undefined && (await within(0, child.ended)) === 'time') {
+          this.#announcer.say(
+            'lightningd runs without a snapshot: it will not be restarted after an upgrade',
+          );
+        }
+        return node;
+      } catch (error) {
+        this.#announcer.problem(error);
+        await sleep(AGAIN_MS);
       }
     }
   }
 
-  #endBy(signal: NodeJS.Signals): void {
-    this.#endingBy = signal;
-    void this.#children.end(signal);
-  }
-
-  async #end(ended: Ended, before: SnapshotRecord | undefined): Promise<RunEnd> {
-    this.#watch.close();
-    await this.#children.end('SIGTERM');
-    if (this.#endingBy === undefined && before !== undefined) {
-      this.#announcer.say(`lightningd ended with ${shown(ended)}, after the upgrade from ${before.version}`);
+  #sayEnd(ended: Ended): Ended {
+    if (this.#before !== undefined) {
+      this.#announcer.say(`lightningd ended with ${shown(ended)}, after the upgrade from ${this.#before}`);
     }
-    return { ended, asked: 'signal' in ended && ended.signal === this.#endingBy };
+    return ended;
   }
 }

@@ -7,8 +7,8 @@
  */
 
 import { isUtf8 } from 'node:buffer';
-import { closeSync, openSync } from 'node:fs';
-import { fault, quote } from '../../errors.ts';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { fault, HoldfastError, quote } from '../../errors.ts';
 import { chunksOf, loadedRanges, type Range } from '../../linux/elf.ts';
 
 const PATH_MAX = 4096;
@@ -26,7 +26,9 @@ const MAX_STRINGS = 5_000;
 export function* compiledPaths(path: string): Generator<readonly string[], void, undefined> {
   let fd: number | undefined;
   try {
-    fd = openSync(path, 'r');
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK); // it may be a FIFO: a user's record names it
+    if (!fstatSync(fd).isFile())
+      throw new HoldfastError('UNREADABLE', `${quote(path)} is no regular file`, { path });
     for (const ranges of loadedRanges(fd)) yield stringsIn(fd, ranges);
   } catch (error) {
     throw fault('UNREADABLE', `cannot read ${quote(path)}`, path, error);

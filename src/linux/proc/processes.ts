@@ -4,7 +4,7 @@
  * Zombies and kernel threads execute no file and are left out; so are processes that end while we read.
  */
 import { readFileSync, readlinkSync, statSync } from 'node:fs';
-import { errnoOf } from '../../errors.ts';
+import { errnoOf, HoldfastError } from '../../errors.ts';
 import { type Exe, findImage, inodeKey, isGone, processIds, readExe } from './image.ts';
 import { readProcFile, splitStrings } from './read-proc.ts';
 import { parseBootTime, parseStat, parseStatus, TICKS_PER_SECOND } from './stat.ts';
@@ -68,28 +68,53 @@ export function listProcesses(proc = '/proc'): ProcessList {
   return { processes, closed, complete: limits.length === 0, limits };
 }
 
+/** A file that is being executed. */
+export interface ExecutedFile {
+  readonly dev: bigint;
+  /** how it is called in the mount namespaces of those who execute it, as /proc/PID/exe has it; for what can be read */
+  readonly paths: Set<string>;
+}
+
+/** How often the list is read at most, where each time there is a process that was not in it before. */
+const MOST_LISTINGS = 100;
+
 /**
- * Which files are being executed, as `<device>:<inode>`: a stat(2) for each process, nothing more. For the way to a
- * launch. Other users' processes that we may not look into are not in it; listProcesses says which those are.
- * @throws HoldfastError `SYSTEM` where there is no /proc
+ * Which files are being executed, by `<device>:<inode>`: two calls for each process, nothing more. Whoever goes on as his own
+ * child meanwhile is not missed: it is listed again until there is nobody new. Other users' processes that we may not look
+ * into are not in it; listProcesses says which those are.
+ * @throws HoldfastError `SYSTEM` where there is no /proc, or where processes come faster than they are listed
  */
-export function executingInodes(proc = '/proc'): ReadonlySet<string> {
-  const inodes = new Set<string>();
+export function executedFiles(proc = '/proc'): ReadonlyMap<string, ExecutedFile> {
+  const files = new Map<string, ExecutedFile>();
+  const seen = new Set<number>();
   const traceLimit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0; // an ordinary user gets EACCES for most: a stack trace would cost more than the call
   try {
-    for (const pid of processIds(proc)) {
-      try {
-        const image = findImage(`${proc}/${pid}`);
-        if (image !== undefined) inodes.add(inodeKey(image.stat));
-      } catch (error) {
-        if (errnoOf(error) === undefined) throw error; // else: gone, or not ours to look into
+    for (let n = 0; n < MOST_LISTINGS; n++) {
+      const fresh = processIds(proc).filter(pid => !seen.has(pid));
+      if (fresh.length === 0) return files;
+      for (const pid of fresh) {
+        seen.add(pid);
+        addImage(`${proc}/${pid}`, files);
       }
     }
   } finally {
     Error.stackTraceLimit = traceLimit;
   }
-  return inodes;
+  throw new HoldfastError('SYSTEM', 'processes come and go faster than they can be listed');
+}
+
+function addImage(directory: string, files: Map<string, ExecutedFile>): void {
+  try {
+    const image = findImage(directory);
+    if (image === undefined) return;
+    const key = inodeKey(image.stat);
+    const file = files.get(key) ?? { dev: image.stat.dev, paths: new Set() };
+    files.set(key, file);
+    file.paths.add(readlinkSync(image.link));
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error; // else: gone, or not ours to look into
+  }
 }
 
 /** All processes below `pid`: children, their children, and so on; by PID. */

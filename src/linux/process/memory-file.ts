@@ -24,6 +24,14 @@ export function sealedFile(name: string, content: string): number {
   return fd;
 }
 
+/**
+ * An empty one that a program may write to; close-on-exec. @throws SyscallError
+ * @param name see sealedFile
+ */
+export function memoryFile(name: string): number {
+  return create(name);
+}
+
 function create(name: string): number {
   const prototype = 'int memfd_create(const char *name, unsigned int flags)';
   const flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;

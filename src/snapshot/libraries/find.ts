@@ -3,16 +3,15 @@
  * rests on. Programs that ask for the same in the same way get the same answer, and are asked for once: of a real
  * installation's thirty-three, six (measured). Only looks, and starts loaders.
  */
-import { type BigIntStats, closeSync, constants, lstatSync, openSync, realpathSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, lstatSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
-import { linksOnTheWay } from '../../linux/links.ts';
+import { quote, systemError } from '../../errors.ts';
 import { type Dynamic, readDynamic } from '../../linux/loader/dynamic.ts';
 import { askLoader, belongsToLoader, isGlibcLoader, type LoaderAnswer } from '../../linux/loader/loader.ts';
 import { LIBRARIES_DIR } from '../store/layout.ts';
-import type { LibraryEvidence, RecordedLink } from '../store/record.ts';
 import { isLibraryName } from './document.ts';
-import { noteEvidence } from './evidence.ts';
+import { type LibraryEvidence, noteEvidence } from './evidence.ts';
+import { LinkWalk } from './links.ts';
 
 /** A program to ask for: its path in the snapshot, and where it is now. */
 export interface Candidate {
@@ -54,7 +53,7 @@ const AT_ONCE = 32;
 /**
  * Asks for all programs, as many at once as there is use for.
  * @param libraryPath the caller's LD_LIBRARY_PATH
- * @throws HoldfastError `SYSTEM` where a program or a library cannot be read, `BAD_SOURCE` (errno ENOENT) where one has just gone
+ * @throws HoldfastError `SYSTEM` where a program or a library cannot be read, ENOENT where one has just gone
  */
 export async function findLibraries(
   candidates: readonly Candidate[],
@@ -62,7 +61,6 @@ export async function findLibraries(
 ): Promise<Found> {
   const groups = groupPrograms(candidates);
   const asked = groups.filter(({ loader }) => loader === 'glibc');
-  const evidence = await noteEvidence(libraryPath, asked);
   const answers: LoaderAnswer[] = [];
   for (let at = 0; at < asked.length; at += AT_ONCE) {
     const batch = asked.slice(at, at + AT_ONCE);
@@ -74,7 +72,7 @@ export async function findLibraries(
       )),
     );
   }
-  return merge(groups, asked, answers, evidence);
+  return merge(groups, asked, answers, libraryPath);
 }
 
 interface Group {
@@ -111,7 +109,7 @@ function dynamicOf(path: string): Dynamic {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     return readDynamic(fd);
   } catch (error) {
-    throw gone('read', path, error);
+    throw systemError('read', path, error);
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
@@ -121,10 +119,9 @@ function merge(
   groups: readonly Group[],
   asked: readonly Group[],
   answers: readonly LoaderAnswer[],
-  evidence: Omit<LibraryEvidence, 'links'>,
+  libraryPath: string | undefined,
 ): Found {
-  const links = new Map<string, RecordedLink>();
-  const real = new Set<string>();
+  const walk = new LinkWalk();
   const places = new Map<string, { readonly sources: Set<string>; readonly directories: Set<string> }>();
   const broken: BrokenProgram[] = [];
   const unsaid: string[] = [];
@@ -142,8 +139,7 @@ function merge(
       if (belongsToLoader(name) || !isLibraryName(name)) continue;
       const place = places.get(name) ?? { sources: new Set(), directories: new Set() };
       places.set(name, place);
-      place.sources.add(resolve(path));
-      for (const link of linksOnTheWay(path, real)) links.set(link.path, link);
+      place.sources.add(walk.resolve(path));
       for (const program of programs) place.directories.add(dirname(program.path));
     }
   }
@@ -152,7 +148,7 @@ function merge(
   return {
     libraries,
     directories: [...new Set(held.flatMap(([, { directories }]) => [...directories]))].sort(),
-    evidence: { ...evidence, links: [...links.values()] },
+    evidence: noteEvidence(libraryPath, asked, walk),
     broken,
     warnings: [
       ...warnOfLoaders(groups),
@@ -169,31 +165,13 @@ function merge(
   };
 }
 
-function resolve(path: string): string {
-  try {
-    return realpathSync.native(path);
-  } catch (error) {
-    throw gone('find', path, error);
-  }
-}
-
 function toPlace(name: string, source: string): FoundLibrary {
   try {
     return { name, path: `${LIBRARIES_DIR}/${name}`, source, stat: lstatSync(source, { bigint: true }) };
   } catch (error) {
-    throw gone('look at', source, error);
+    throw systemError('look at', source, error);
   }
 }
-
-/** What was there a moment ago and is gone is being replaced: worth another try. */
-function gone(what: string, path: string, error: unknown): HoldfastError {
-  const failed = systemError(what, path, error);
-  if (!GONE.has(errnoOf(error) ?? '')) return failed;
-  return new HoldfastError('BAD_SOURCE', failed.message, { path, errno: 'ENOENT', cause: error });
-}
-
-/** ELOOP: a link in the place of a file, with O_NOFOLLOW (open(2)). */
-const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
 
 function warnOfLoaders(groups: readonly Group[]): string[] {
   const others = groups.filter(({ loader }) => loader === 'another');

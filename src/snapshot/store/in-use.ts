@@ -8,10 +8,10 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import { Directory } from '../../linux/directory.ts';
 import { tryLock } from '../../linux/flock.ts';
-import { sleep } from '../../linux/time.ts';
 import { readCurrent } from './current.ts';
 import { CURRENT_NAME, isSnapshotName, LOCK_NAME } from './layout.ts';
-import { Liveness } from './liveness.ts';
+import { isLive } from './liveness.ts';
+import { type Patience, patiently } from './lock.ts';
 
 /** What was selected. */
 export interface Selection {
@@ -21,14 +21,11 @@ export interface Selection {
   readonly dangling: string | undefined;
 }
 
-/** Between two tries for the lock, ms. */
-const POLL_MS = 10;
-
 /**
  * Selects from the store at `path`. A launch that works in a store is waited for.
- * @throws HoldfastError `NO_SNAPSHOT` where there is no store, `SYSTEM` where it cannot be entered or listed
+ * @throws HoldfastError `NO_SNAPSHOT` where there is no store, `LOCKED`, `SYSTEM` where it cannot be entered or listed
  */
-export async function selectSnapshots(path: string): Promise<Selection> {
+export async function selectSnapshots(path: string, patience: Patience): Promise<Selection> {
   const store = enter(path);
   const stores = [path];
   let current: string | undefined;
@@ -46,7 +43,7 @@ export async function selectSnapshots(path: string): Promise<Selection> {
   }
   const found = new Set(current === undefined ? [] : [current]);
   for (const place of stores) {
-    for (const live of await liveSnapshots(place)) found.add(live);
+    for (const live of await liveSnapshots(place, patience)) found.add(live);
   }
   return { paths: [...found], dangling };
 }
@@ -61,7 +58,7 @@ export function findByName(storePath: string, name: string): string | undefined 
 }
 
 /** The live ones; all, where that cannot be asked: too many are looked at then, never too few. */
-async function liveSnapshots(path: string): Promise<string[]> {
+async function liveSnapshots(path: string, patience: Patience): Promise<string[]> {
   const store = openStoreOrNone(path);
   if (store === undefined) return [];
   let lock: number | undefined;
@@ -70,11 +67,10 @@ async function liveSnapshots(path: string): Promise<string[]> {
     const paths = (chosen: readonly string[]) => chosen.flatMap(name => resolveLinks(join(path, name)) ?? []);
     if (names.length === 0) return [];
     // asking takes each snapshot's lock for a moment, which only the holder of the store's may do (lock.ts)
-    lock = await lockToRead(store);
+    lock = await lockToRead(store, patience);
     if (lock === undefined) return paths(names);
-    const liveness = new Liveness();
     // one that cannot be told of (EACCES, ENOLCK) is looked at, and what cannot be read is said then
-    return paths(names.filter(name => liveness.isLive(store, name) !== false));
+    return paths(names.filter(name => isLive(store, name) !== false));
   } finally {
     if (lock !== undefined) closeSync(lock);
     store.close();
@@ -82,7 +78,7 @@ async function liveSnapshots(path: string): Promise<string[]> {
 }
 
 /** The store's lock by a descriptor that only reads; undefined where there is none or it is closed to us. */
-async function lockToRead(store: Directory): Promise<number | undefined> {
+async function lockToRead(store: Directory, patience: Patience): Promise<number | undefined> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   let fd: number;
   try {
@@ -91,10 +87,11 @@ async function lockToRead(store: Directory): Promise<number | undefined> {
     return undefined; // ENOENT: nobody has worked here; EACCES: another user's; ELOOP: not ours
   }
   try {
-    while (!tryLock(fd, 'exclusive')) await sleep(POLL_MS);
+    await patiently(store, () => tryLock(fd, 'exclusive') || undefined, patience);
     return fd;
-  } catch {
+  } catch (error) {
     closeSync(fd);
+    if (error instanceof HoldfastError && error.code === 'LOCKED') throw error;
     return undefined; // EBADF, ENOLCK (NFS), UNSUPPORTED: locks cannot be had here
   }
 }

@@ -8,6 +8,7 @@
  *                                  libraries also libraries.json, .libraries/, and links to that beside the programs
  *       0123456789abcdef.1/        the same, where a damaged live one held the name
  *       current -> 0123456789abcdef
+ *       CACHEDIR.TAG               tells backups to leave all of it out
  */
 import { randomBytes } from '../../linux/random.ts';
 
@@ -15,6 +16,8 @@ import { randomBytes } from '../../linux/random.ts';
 export const STORE_NAME = 'subdaemons';
 /** The file whose flock guards build and wipe. */
 export const LOCK_NAME = '.lock';
+/** The file by which backups know a directory that they may leave out. */
+export const CACHEDIR_TAG_NAME = 'CACHEDIR.TAG';
 /** The symbolic link to the snapshot built or launched last. */
 export const CURRENT_NAME = 'current';
 /** In a snapshot: the manifest, written last. */
@@ -27,10 +30,6 @@ export const RECORD_NAME = '.record.json';
 export const LIBRARIES_DIR = '.libraries';
 /** In a snapshot: what is in that directory. */
 export const LIBRARIES_NAME = 'libraries.json';
-/** Is this path in a snapshot that of a held library? No entry of a manifest has such a one. */
-export function isHeldLibrary(path: string): boolean {
-  return path.startsWith(`${LIBRARIES_DIR}/`);
-}
 /** Where the interpreter leaves its cache beside a Python plugin. */
 export const PYCACHE_NAME = '__pycache__';
 

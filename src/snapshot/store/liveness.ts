@@ -1,49 +1,88 @@
 /**
- * Is a snapshot live? Somebody holds a lock on its directory, or a process executes a file of it (by device and
- * inode: the path differs across mount namespaces). A hard link shares its inode with the installation, so a plain
- * lightningd there keeps the snapshot too: too much is kept, never too little. Never writes.
+ * May an entry of the store be wiped? Not while it is live: somebody holds a lock on its directory, or a process executes
+ * a file of it. Call it with the store's lock held. Never writes.
+ *
+ * A process is known by the device and inode of its file: the path differs across mount namespaces. A hard link shares its
+ * inode with the installation, so a plain lightningd there keeps the snapshot too. Where the device is another one, the
+ * path counts: neither locks nor inodes pass through bindfs, mergerfs and the like, a snapshot's name does. Too much is
+ * kept, never too little. A staging directory is live by its lock alone: no node runs from there, and what a killed launch
+ * was asking for its version may be left to itself.
+ *
+ * Order: the lock first, then the processes, anew for each entry. A node may lose its lock at any moment (it executes
+ * itself again, and with --daemon goes on as a child), but not its process: so it is seen in the one or in the other.
  */
 import { type BigIntStats, type Dirent, readdirSync } from 'node:fs';
 import { errnoOf, type HoldfastError, systemError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
-import { executingInodes } from '../../linux/proc/processes.ts';
+import { inodeKey } from '../../linux/proc/image.ts';
+import { type ExecutedFile, executedFiles } from '../../linux/proc/processes.ts';
+import { isStagingName } from './layout.ts';
 
-/** Answers for many snapshots after one look at the processes, and none when no snapshot asks. */
-export class Liveness {
-  #executing: ReadonlySet<string> | undefined;
+/** What came of asking for an entry. */
+export type Claim =
+  /** nobody uses it; as long as it is not released nobody else can lock it, and readers know that it is going */
+  | { readonly is: 'free'; readonly release: () => void }
+  | { readonly is: 'live' }
+  | { readonly is: 'gone' }
+  /** that cannot be told: then it may be live */
+  | { readonly is: 'unknown'; readonly error: HoldfastError };
 
-  /**
-   * May this entry of the store be wiped now? Call it with the store's lock held.
-   * @returns an error where that cannot be told: then it may be live
-   */
-  isLive(store: Directory, name: string): boolean | HoldfastError {
-    let directory: Directory | undefined;
-    try {
-      const stat = store.lstat(name);
-      if (stat === undefined || !stat.isDirectory()) return false;
-      directory = store.enter(name);
-      // we let go at once: whoever wants the lock on this directory holds the store's lock first
-      if (!directory.tryLock('exclusive')) return true;
-      this.#executing ??= executingInodes();
-      return this.#executing.size > 0 && holdsAny(directory, this.#executing);
-    } catch (error) {
-      return systemError('ask for the locks and processes of', store.show(name), error);
-    } finally {
-      directory?.close();
-    }
+/** Asks for an entry in order to wipe it. */
+export function claim(store: Directory, name: string): Claim {
+  let directory: Directory | undefined;
+  let free = false;
+  try {
+    const stat = store.lstat(name);
+    if (stat === undefined) return { is: 'gone' };
+    if (!stat.isDirectory()) return { is: 'free', release: () => undefined };
+    const entered = store.enter(name);
+    directory = entered;
+    if (!directory.tryLock('exclusive')) return { is: 'live' };
+    if (!isStagingName(name) && isExecuted(directory, name)) return { is: 'live' };
+    free = true;
+    return { is: 'free', release: () => entered.close() };
+  } catch (error) {
+    // its own launch has removed or published it meanwhile: what is gone is not live
+    if (directory === undefined && errnoOf(error) === 'ENOENT') return { is: 'gone' };
+    return {
+      is: 'unknown',
+      error: systemError('ask for the locks and processes of', store.show(name), error),
+    };
+  } finally {
+    if (!free) directory?.close();
   }
 }
 
+/** Is this entry of the store live? @returns an error where that cannot be told */
+export function isLive(store: Directory, name: string): boolean | HoldfastError {
+  const claimed = claim(store, name);
+  if (claimed.is === 'free') claimed.release(); // whoever wants the lock on it holds the store's first, or tries again
+  return claimed.is === 'unknown' ? claimed.error : claimed.is === 'live';
+}
+
+function isExecuted(directory: Directory, name: string): boolean {
+  const executed = executedFiles();
+  if (executed.size === 0) return false;
+  const { dev } = directory.stat();
+  for (const file of executed.values()) if (file.dev !== dev && leadsInto(file, name)) return true;
+  return holdsAny(directory, executed);
+}
+
+/** Through another mount the snapshot has another device and other inodes: its name is 64 bits of its root. */
+function leadsInto({ paths }: ExecutedFile, name: string): boolean {
+  return [...paths].some(path => path.includes(`/${name}/`));
+}
+
 /** Does a process execute a file below this directory? Links in there are not followed. */
-function holdsAny(directory: Directory, executing: ReadonlySet<string>): boolean {
+function holdsAny(directory: Directory, executed: ReadonlyMap<string, unknown>): boolean {
   const paths = ['.'];
   for (let path = paths.pop(); path !== undefined; path = paths.pop()) {
     for (const entry of entriesOf(directory, path)) {
       const below = `${path}/${entry.name}`;
       if (entry.isDirectory()) paths.push(below);
       if (!entry.isFile()) continue;
-      const stat = directory.lstat(below);
-      if (stat !== undefined && executing.has(inodeKey(stat))) return true;
+      const stat: BigIntStats | undefined = directory.lstat(below);
+      if (stat !== undefined && executed.has(inodeKey(stat))) return true;
     }
   }
   return false;
@@ -57,9 +96,4 @@ function entriesOf(directory: Directory, path: string): Dirent[] {
     if (errnoOf(error) === 'ENAMETOOLONG') return []; // deeper than what holdfast takes into a snapshot (contents.ts)
     throw systemError('list', directory.show(path), error);
   }
-}
-
-/** A file as processes.ts names it. */
-function inodeKey(stat: BigIntStats): string {
-  return `${stat.dev}:${stat.ino}`;
 }

@@ -29,21 +29,41 @@ export interface StoreLock {
   release(): void;
 }
 
+/** How long somebody waits for the lock. */
+export interface Patience {
+  /** ms */
+  readonly lockMs: number;
+  /** called once, after a second of waiting, with who holds it: `process 4711, which is stopped` */
+  readonly lockWait: (holder: string) => void;
+}
+
 /**
- * Takes the store's lock, however long somebody else works in there.
- * @param onWait called once, after a second of waiting
- * @throws HoldfastError `SYSTEM`
+ * Takes the store's lock. Whoever works in there is waited for.
+ * @throws HoldfastError `LOCKED` where that takes longer than one has patience for, `SYSTEM`
  */
-export async function lockStore(store: Directory, onWait: () => void): Promise<StoreLock> {
+export async function lockStore(store: Directory, patience: Patience): Promise<StoreLock> {
+  const fd = await patiently(store, () => openLock(store), patience);
+  return { release: () => closeSync(fd) };
+}
+
+/** Tries again and again, until there is a value. @throws HoldfastError `LOCKED`, and what `attempt` throws */
+export async function patiently<T>(
+  store: Directory,
+  attempt: () => T | undefined,
+  { lockMs, lockWait }: Patience,
+): Promise<T> {
   const started = monotonicMs();
   let said = false;
   for (;;) {
-    const fd = openLock(store);
-    if (fd !== undefined) return { release: () => closeSync(fd) };
-    if (!said && monotonicMs() - started > SILENT_MS) {
+    const value = attempt();
+    if (value !== undefined) return value;
+    const waited = monotonicMs() - started;
+    if (waited > SILENT_MS && !said) {
       said = true;
-      onWait();
+      const { describeHolder, lockHolder } = await import('./lock-holder.ts');
+      lockWait(describeHolder(lockHolder(store)));
     }
+    if (waited > lockMs) throw (await import('./lock-holder.ts')).stillLocked(store, waited);
     await sleep(POLL_MS);
   }
 }

@@ -6,7 +6,7 @@ import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import { Directory } from '../../linux/directory.ts';
-import { CURRENT_NAME, isSnapshotName, isStagingName, LOCK_NAME } from './layout.ts';
+import { CACHEDIR_TAG_NAME, CURRENT_NAME, isSnapshotName, isStagingName, LOCK_NAME } from './layout.ts';
 
 /** A file system's own directory, where the store is a mount point of its own (mke2fs(8)). */
 const LOST_AND_FOUND = 'lost+found';
@@ -58,7 +58,7 @@ export function listStore(store: Directory): StoreContents {
     const { name } = entry;
     if (isStagingName(name)) staging.push(name);
     else if (isSnapshotName(name) && entry.isDirectory()) snapshots.push(name);
-    else if (name === LOCK_NAME && entry.isFile()) continue;
+    else if ((name === LOCK_NAME || name === CACHEDIR_TAG_NAME) && entry.isFile()) continue;
     else if (name === CURRENT_NAME && entry.isSymbolicLink()) continue;
     else if (name === LOST_AND_FOUND && entry.isDirectory()) continue;
     else {
@@ -131,7 +131,11 @@ function checkOwner(store: Directory, owner: Owner): void {
       `${quote(store.path)} belongs to user ${uid}, not to user ${owner.uid} who runs this`,
       {
         path: store.path,
-        hint: [`run this as user ${uid}, or give it back: chown -R ${owner.uid} ${quote(store.path)}`],
+        // never by changing owners below it: what it has is linked, maybe, and the installation's too
+        hint: [
+          `run this as user ${uid}`,
+          `or, when no node runs from it, remove it as that user or root, and the next launch makes its own: rm -r ${quote(store.path)}`,
+        ],
       },
     );
   }

@@ -17,15 +17,24 @@ export async function wipe(
   warnings: string[],
 ): Promise<string[]> {
   if (names.length === 0) return []; // as for most launches: nothing more is loaded
-  const { Liveness } = await import('./liveness.ts');
+  const { claim } = await import('./liveness.ts');
   const { removeTree } = await import('./remove-tree.ts');
-  const liveness = new Liveness();
+  const remove = (name: string): HoldfastError | 'gone' | undefined => {
+    const claimed = claim(store, name);
+    if (claimed.is === 'live') return undefined;
+    if (claimed.is === 'gone') return 'gone';
+    if (claimed.is === 'unknown') return claimed.error;
+    try {
+      // its lock is held until all of it is removed: verify waits for that, and does not take the rest for damage
+      return removeTree(store, name) ?? 'gone';
+    } finally {
+      claimed.release();
+    }
+  };
   return names.filter(name => {
-    const live = liveness.isLive(store, name);
-    if (live === true) return false;
-    const failure = live === false ? removeTree(store, name) : live;
-    if (failure === undefined) return true;
-    warnings.push(`cannot wipe ${quote(store.show(name))}: ${failure.message}; ${remedy(failure)}`);
+    const outcome = remove(name);
+    if (outcome === undefined || outcome === 'gone') return outcome === 'gone';
+    warnings.push(`cannot wipe ${quote(store.show(name))}: ${outcome.message}; ${remedy(outcome)}`);
     return false;
   });
 }

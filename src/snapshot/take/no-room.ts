@@ -8,7 +8,7 @@ import { lockStore } from '../store/lock.ts';
 import { listStore } from '../store/store.ts';
 import { wipe } from '../store/wipe.ts';
 import type { Source } from './source.ts';
-import type { Observer } from './terms.ts';
+import type { Observer, Terms } from './terms.ts';
 
 /** What was wiped to make room, and what could not be. */
 export interface Room {
@@ -17,9 +17,9 @@ export interface Room {
 }
 
 /** Wipes every snapshot that nothing runs from. */
-export async function makeRoom(store: Directory, { step, lockWait }: Observer): Promise<Room> {
-  step('make-room');
-  const lock = await lockStore(store, lockWait);
+export async function makeRoom(store: Directory, terms: Terms, observer: Observer): Promise<Room> {
+  observer.step('make-room');
+  const lock = await lockStore(store, { ...terms, ...observer });
   try {
     const { staging, snapshots } = listStore(store);
     const warnings: string[] = [];

@@ -14,13 +14,13 @@ import type { Observer, Terms } from './terms.ts';
 export async function pointTo(
   store: Directory,
   path: string,
-  { pid }: Pick<Terms, 'pid'>,
-  { step, lockWait }: Observer,
+  terms: Pick<Terms, 'pid' | 'lockMs'>,
+  observer: Observer,
 ): Promise<string[]> {
-  step('lock');
-  const lock = await lockStore(store, lockWait);
+  observer.step('lock');
+  const lock = await lockStore(store, { ...terms, ...observer });
   try {
-    setCurrent(store, path, pid);
+    setCurrent(store, path, terms.pid);
     const warnings: string[] = [];
     await wipe(store, listStore(store).snapshots, warnings);
     return warnings;

@@ -126,9 +126,8 @@ async function copyBatch(staging: Directory, batch: readonly OpenCopy[]): Promis
   }
 }
 
-/** Hashes what placeFiles has linked or pinned, all at once. @throws HoldfastError as placeFiles */
-export async function hashStaged(staging: Directory, placed: readonly PlacedFiles[]): Promise<StagedFile[]> {
-  const linked = placed.flatMap(files => files.linked);
+/** Hashes what placeFiles has linked or pinned. @throws HoldfastError as placeFiles */
+export async function hashStaged(staging: Directory, { linked, copied }: PlacedFiles): Promise<StagedFile[]> {
   if (linked.some(({ stat }) => isRacy(stat, nowNs()))) await sleep(Number(TICK_NS / 1_000_000n) + 1);
   const hashed: StagedFile[] = [];
   // a pinned file is opened for its hashing, which must not take all descriptors that there are
@@ -136,7 +135,7 @@ export async function hashStaged(staging: Directory, placed: readonly PlacedFile
   for (let at = 0; at < linked.length; at += most) {
     hashed.push(...(await hashBatch(staging, linked.slice(at, at + most))));
   }
-  return [...hashed, ...placed.flatMap(({ copied }) => copied)];
+  return [...hashed, ...copied];
 }
 
 async function hashBatch(staging: Directory, linked: readonly LinkedFile[]): Promise<StagedFile[]> {

@@ -12,7 +12,7 @@ import { setCurrent } from '../store/current.ts';
 import { readRecord } from '../store/record.ts';
 import { listStore } from '../store/store.ts';
 import { wipe } from '../store/wipe.ts';
-import { findProven } from './by-record.ts';
+import { enterOrPass, findProven } from './by-record.ts';
 import { checkProgram, checkRoot } from './checks.ts';
 import type { Room } from './no-room.ts';
 import type { Source, Unsettled } from './source.ts';
@@ -37,8 +37,6 @@ const STEPS: readonly NamedStep[] = [
   { name: 'prove', run: proveByRecord },
   // list the source; traces of an upgrade: let go of everything, wait, begin again
   building('inspect', 'inspect'),
-  // which libraries the programs load, without the store's lock; one that is missing: wait, begin again
-  building('ask-loader', 'askLoader'),
   // what is in doubt is read; a snapshot that agrees is used
   building('prove-by-hash', 'proveByHash'),
   // place and hash every file; the staging directory carries our live lock
@@ -76,7 +74,7 @@ export async function takeSnapshot(
     const outcome = await attempt(new Work(store, source, terms, observer, room)).catch(whyNoRoom);
     if (outcome instanceof HoldfastError) {
       const { makeRoom, sayWhatIsFree } = await import('./no-room.ts');
-      room = room === undefined ? await makeRoom(store, observer) : undefined;
+      room = room === undefined ? await makeRoom(store, terms, observer) : undefined;
       if (room === undefined || room.wiped.length === 0) throw await sayWhatIsFree(outcome, store, source);
       continue;
     }
@@ -187,11 +185,11 @@ function isInterrupted(error: unknown, { store, source }: Work): error is Holdfa
   if (!(error instanceof HoldfastError) || error.code !== 'NOT_AN_INSTALLATION') return false;
   if (source.identity !== undefined) return false; // an archive is not upgraded in place
   return listStore(store).snapshots.some(id => {
-    const directory = store.enter(id);
+    const directory = enterOrPass(store, id); // without the store's lock: another launch may wipe it just now
     try {
-      return readRecord(directory)?.lightningd === source.path;
+      return directory !== undefined && readRecord(directory)?.lightningd === source.path;
     } finally {
-      directory.close();
+      directory?.close();
     }
   });
 }

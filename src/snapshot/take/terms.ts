@@ -15,14 +15,12 @@ export interface Terms {
   readonly method: Method;
   /** with the method `pin`: who pins */
   readonly pinning: Pinning | undefined;
-  /** are libraries kept with the snapshot, or left to the system? */
-  readonly libraries: 'hold' | 'leave';
-  /** the caller's LD_LIBRARY_PATH */
-  readonly libraryPath: string | undefined;
   /** must what runs have passed the version checks? */
   readonly gate: boolean;
   /** ms to wait for an upgrade to finish; 0: one try */
   readonly settleMs: number;
+  /** ms to wait for somebody else who works in the store */
+  readonly lockMs: number;
   readonly expectRoot: string | undefined;
 }
 
@@ -30,8 +28,8 @@ export interface Terms {
 export interface Observer {
   /** a step begins, by its name */
   readonly step: (name: string) => void;
-  /** somebody else works in the store for over a second */
-  readonly lockWait: () => void;
+  /** somebody else works in the store for over a second: who that is */
+  readonly lockWait: (holder: string) => void;
   /** called once: an upgrade must settle first */
   readonly settling: (reason: HoldfastError) => void;
 }

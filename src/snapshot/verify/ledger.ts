@@ -12,7 +12,6 @@ export const CHECKS = [
   'permissions',
   'owners',
   'sha256sums',
-  'libraries',
 ] as const;
 
 export type CheckName = (typeof CHECKS)[number];

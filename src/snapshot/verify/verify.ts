@@ -2,7 +2,7 @@
  * Is a snapshot what its manifest says? A list of named checks, all of them made, every mismatch reported. Never
  * writes, never follows a symbolic link in the snapshot, never hangs on what was put there in a file's place.
  *
- * 1. Look at everything once (lstat). 2. Read the manifest, SHA256SUMS and libraries.json: `manifest`, `libraries`. 3. Look through the pins, if it
+ * 1. Look at everything once (lstat). 2. Read the manifest and SHA256SUMS: `manifest`. 3. Look through the pins, if it
  * has any: `pinned`. 4. Hash the files that are there, regular, and of their size. 5. Judge: all other checks, over what
  * was read.
  */
@@ -13,14 +13,14 @@ import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import { Directory } from '../../linux/directory.ts';
 import { tryLock } from '../../linux/flock.ts';
 import { readBootId } from '../../linux/proc/boot-id.ts';
+import { monotonicMs, sleep } from '../../linux/time.ts';
 import type { Manifest } from '../../manifest/manifest.ts';
 import type { Verdict } from '../../verdict.ts';
 import { type HashTarget, hashEach, type OnProgress } from '../hash/hash-each.ts';
 import { isSameInode } from '../store/identity.ts';
-import { isHeldLibrary, isSnapshotName, LOCK_NAME, OUR_FILES } from '../store/layout.ts';
+import { isSnapshotName, LOCK_NAME, OUR_FILES } from '../store/layout.ts';
 import { readRecord, type SnapshotRecord } from '../store/record.ts';
 import { CHECK_FUNCTIONS } from './check-entries.ts';
-import { lookAtLibraries } from './check-libraries.ts';
 import { lookAtPins, type PinView } from './check-pins.ts';
 import {
   CHECKS,
@@ -44,11 +44,9 @@ export interface SnapshotReport {
   /** from the manifest, where it is valid */
   readonly root: string | null;
   readonly version: string | null;
-  /** number of files of the manifest that were hashed, and their bytes */
+  /** number of files hashed, and their bytes */
   readonly files: number;
   readonly bytes: number;
-  /** the same of held libraries; null: libraries are the system's */
-  readonly libraries: { readonly files: number; readonly bytes: number } | null;
   readonly checks: readonly { readonly name: CheckName; readonly result: CheckResult }[];
   readonly findings: readonly Finding[];
   readonly unknowns: readonly Unknown[];
@@ -79,15 +77,14 @@ export async function verifySnapshot(path: string, options: VerifyOptions = {}):
   const real = resolveLinks(path);
   const directory = Directory.open(real);
   try {
-    keepFromWipe(directory);
+    await keepFromWipe(directory, path);
     const scanned = scan(directory);
     if (!looksLikeSnapshot(basename(real), scanned)) throw noSnapshot(path, 'there is no snapshot in');
     const ledger = new Ledger();
     const manifest = readManifest(directory, scanned, ledger);
     const sums = readSums(directory, scanned, ledger);
+    const expected = expectedFiles(manifest, sums);
     const record = readRecordOrNone(directory);
-    const libraries = lookAtLibraries(directory, scanned, record, ledger);
-    const expected = expectedFiles(manifest, sums, libraries);
     const pins = lookAtPins(
       {
         directory,
@@ -111,16 +108,14 @@ export async function verifySnapshot(path: string, options: VerifyOptions = {}):
       manifest,
       sums,
       expected,
-      libraries,
       copied: copiesOf(record, seen),
       lost: pins.lost,
       hashes,
     };
     for (const name of CHECKS) {
-      if (name !== 'manifest' && name !== 'pinned' && name !== 'libraries')
-        CHECK_FUNCTIONS[name](reading, ledger);
+      if (name !== 'manifest' && name !== 'pinned') CHECK_FUNCTIONS[name](reading, ledger);
     }
-    // wiped under our eyes by a launch that came before our lock: what is missing then is no finding
+    // wiped before we had the lock, or where there is none: what is missing then is no finding
     if (directory.stat().nlink === 0n) throw noSnapshot(path, 'the snapshot was removed meanwhile:');
     return {
       manifest,
@@ -131,8 +126,8 @@ export async function verifySnapshot(path: string, options: VerifyOptions = {}):
         gone: pins.gone,
         root: manifest?.root ?? null,
         version: manifest?.version ?? null,
-        ...countOf(targets.filter(({ path }) => !isHeldLibrary(path))),
-        libraries: libraries.held ? countOf(targets.filter(({ path }) => isHeldLibrary(path))) : null,
+        files: targets.length,
+        bytes: Number(targets.reduce((sum, { stat }) => sum + stat.size, 0n)),
         checks: CHECKS.map(name => ({ name, result: ledger.resultOf(name) })),
         findings: ledger.findings,
         unknowns: ledger.unknowns,
@@ -142,10 +137,6 @@ export async function verifySnapshot(path: string, options: VerifyOptions = {}):
   } finally {
     directory.close();
   }
-}
-
-function countOf(targets: readonly HashTarget[]): { files: number; bytes: number } {
-  return { files: targets.length, bytes: Number(targets.reduce((sum, { stat }) => sum + stat.size, 0n)) };
 }
 
 function resolveLinks(path: string): string {
@@ -160,15 +151,30 @@ function resolveLinks(path: string): string {
   throw noSnapshot(path, 'a snapshot is a directory, not');
 }
 
+/** How long a launch may take to remove a snapshot, or to ask whether it may; and between two tries for the lock, ms. */
+const WIPE_MS = 10_000;
+const POLL_MS = 10;
+
 /**
- * A shared lock, for as long as we look: a launch then leaves the snapshot for the next one to wipe. Where it cannot be
+ * A shared lock, for as long as we look: a launch then leaves the snapshot for the next one to wipe. Refused, a launch is
+ * removing it, or only asks whether it may: we wait, and what is left when it was removed is no damage. Where no lock can be
  * had (a file system without flock, no koffi) we go without: a wipe at this very moment would look like damage.
+ * @throws HoldfastError `NO_SNAPSHOT` where it is being removed
  */
-function keepFromWipe(directory: Directory): void {
+async function keepFromWipe(directory: Directory, path: string): Promise<void> {
+  const deadline = monotonicMs() + WIPE_MS;
+  while (isRefused(directory)) {
+    if (directory.stat().nlink === 0n) throw noSnapshot(path, 'the snapshot was removed meanwhile:');
+    if (monotonicMs() > deadline) throw noSnapshot(path, 'a launch is removing the snapshot');
+    await sleep(POLL_MS);
+  }
+}
+
+function isRefused(directory: Directory): boolean {
   try {
-    tryLock(directory.fd, 'shared');
+    return !tryLock(directory.fd, 'shared');
   } catch {
-    // ENOLCK, EBADF (NFS wants a descriptor open for writing), EIO, UNSUPPORTED: as said above
+    return false; // ENOLCK, EBADF (NFS wants a descriptor open for writing), EIO, UNSUPPORTED: as said above
   }
 }
 

@@ -17,7 +17,7 @@ import { inodeKey, openImage } from '../../../src/linux/proc/image.ts';
 import {
   descendantsOf,
   effectiveUidOf,
-  executingInodes,
+  executedFiles,
   listProcesses,
   type Process,
   sharesOurMounts,
@@ -66,7 +66,7 @@ describe('a process that runs', () => {
     const { file, key, child } = await sleeper('lightningd');
     unlinkSync(file);
     expect(find(child.pid)?.exe).toMatchObject({ kind: 'file', path: file, deleted: true });
-    expect(executingInodes().has(key)).toBe(true);
+    expect(executedFiles().has(key)).toBe(true);
     const image = openImage(child.pid);
     try {
       expect(inodeKey(image.stat)).toBe(key);
@@ -84,8 +84,8 @@ describe('a process that runs', () => {
     const exe = find(child.pid)?.exe;
     expect(exe).toMatchObject({ kind: 'file', path: file, deleted: true });
     expect(exe?.kind === 'file' && inodeKey(exe)).toBe(key);
-    expect(executingInodes().has(key)).toBe(true);
-    expect(executingInodes().has(now)).toBe(false);
+    expect(executedFiles().has(key)).toBe(true);
+    expect(executedFiles().has(now)).toBe(false);
   });
 
   test('whose file is really called "x (deleted)" is not taken for deleted', async () => {
@@ -110,7 +110,7 @@ test('a zombie executes nothing: it is neither listed nor its file in use', asyn
     return children !== '' && stateOf(Number(children)) === 'Z' && Number(children);
   });
   expect(find(zombie)).toBeUndefined();
-  expect(executingInodes().has(inodeKey(statSync(file, { bigint: true })))).toBe(false);
+  expect(executedFiles().has(inodeKey(statSync(file, { bigint: true })))).toBe(false);
 });
 
 test('a process whose first thread ended runs on: it is listed, its file in use', async ctx => {
@@ -127,7 +127,7 @@ test('a process whose first thread ended runs on: it is listed, its file in use'
   await until('its first thread to end', () => stateOf(pid) === 'Z');
   const stat = statSync(file, { bigint: true });
   expect(find(pid)?.exe).toMatchObject({ kind: 'file', ino: stat.ino, path: file, deleted: false });
-  expect(executingInodes().has(inodeKey(stat))).toBe(true);
+  expect(executedFiles().has(inodeKey(stat))).toBe(true);
 });
 
 test('kernel threads are not listed', () => {
@@ -157,7 +157,7 @@ test('processes that end while the list is read are no error', async () => {
   const shell = await running.start('/bin/sh', ['-c', 'while :; do /bin/true & /bin/true; wait; done']);
   for (let round = 0; round < 30; round++) {
     expect(listProcesses().processes.some(({ pid }) => pid === shell.pid)).toBe(true);
-    expect(executingInodes().size).toBeGreaterThan(0);
+    expect(executedFiles().size).toBeGreaterThan(0);
   }
 });
 
@@ -174,7 +174,7 @@ describe('what an ordinary user cannot see is said', () => {
   test("another user's process is listed as unreadable, and makes the list incomplete", async ctx => {
     if (!root) ctx.skip('needs root, to start a process as another user');
     const { key, child } = await sleeper('lightningd');
-    const seen = asUser(1234, () => ({ list: listProcesses(), inodes: executingInodes() }));
+    const seen = asUser(1234, () => ({ list: listProcesses(), inodes: executedFiles() }));
     const found = seen.list.processes.find(({ pid }) => pid === child.pid);
     expect(found).toMatchObject({ comm: 'lightningd', exe: { kind: 'unreadable' } });
     expect(found?.argv.length).toBe(2);
@@ -194,7 +194,7 @@ describe('what an ordinary user cannot see is said', () => {
   test('his own process is read', async ctx => {
     if (!root) ctx.skip('needs root, to start a process as another user');
     const { key, child } = await sleeper('lightningd', { uid: 1234, gid: 1234 });
-    const seen = asUser(1234, () => ({ list: listProcesses(), inodes: executingInodes() }));
+    const seen = asUser(1234, () => ({ list: listProcesses(), inodes: executedFiles() }));
     expect(seen.list.processes.find(({ pid }) => pid === child.pid)).toMatchObject({
       exe: { kind: 'file' },
     });

@@ -71,6 +71,7 @@ test.each([
   ["a link under a snapshot's name", '0123456789abcdef', 'link'],
   ['a directory under an unknown name', 'backup', 'directory'],
   ['a directory called .lock', '.lock', 'directory'],
+  ['a directory called CACHEDIR.TAG', 'CACHEDIR.TAG', 'directory'],
   ['a directory called current', 'current', 'directory'],
   ['a name that only looks like staging', '.staging-mine', 'directory'],
 ] as const)('a store that holds %s is refused, and it stays', (_what, name, kind) => {
@@ -95,6 +96,7 @@ test('a store lists its snapshots and what crashes left; a file system of its ow
     mkdirSync(join(dir, 'subdaemons', name));
   }
   writeFileSync(join(dir, 'subdaemons/.lock'), '');
+  writeFileSync(join(dir, 'subdaemons/CACHEDIR.TAG'), '');
   symlinkSync('0123456789abcdef', join(dir, 'subdaemons/current'));
   try {
     expect(listStore(store)).toEqual({

@@ -1,0 +1,35 @@
+/** The one line that a launch leaves in the journal: what runs from now on, and how it came there. Only looks. */
+import { statSync } from 'node:fs';
+import { quote } from '../errors.ts';
+import type { Placement } from '../snapshot/store/placement.ts';
+import type { Taken } from '../snapshot/take/terms.ts';
+
+const PLURALS: Readonly<Record<Placement, string>> = {
+  hardlink: 'hard links',
+  reflink: 'reflinks',
+  copy: 'copies',
+  pin: 'held open',
+};
+
+/** Words it, without the time that it took. */
+export function launchLine({ record, reused, directory }: Taken, snapshot: string): string {
+  const counts = new Map<Placement, number>();
+  for (const { placement } of record.files) counts.set(placement, (counts.get(placement) ?? 0) + 1);
+  const how = [...counts].map(([placement, count]) => `${count} ${PLURALS[placement]}`).join(', ');
+  const why = counts.has('copy') ? whyCopied(record.lightningd, directory.stat()) : undefined;
+  return `${record.version} from ${quote(snapshot)}, root ${record.root}, ${reused ? 'as it was' : 'new'}: ${how}${why === undefined ? '' : ` (${why})`}`;
+}
+
+/** The usual reasons; of a release archive, and where the source is gone, there is none to be told. */
+function whyCopied(
+  source: string,
+  store: { readonly uid: bigint; readonly dev: bigint },
+): string | undefined {
+  try {
+    const { uid, dev } = statSync(source, { bigint: true });
+    if (dev !== store.dev) return `${source} is on another file system`;
+    return uid === store.uid ? undefined : `not the owner of ${source}: protected_hardlinks`;
+  } catch {
+    return undefined; // gone, or closed to us: the launch does not need it
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * What may come and go while a launch asks what it may wipe. The launch is stopped right after one of its system calls,
+ * the rest of the machine goes on, then the launch does. docs/model/ has the same moments for every order of calls.
+ */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { sample } from '../helpers/faults.ts';
+import { HOLDFAST, snapshotJson } from '../helpers/holdfast.ts';
+import { copyOfSleep, Running, until } from '../helpers/running.ts';
+import {
+  ageDirectories,
+  makeCInstallation,
+  makePair,
+  noCompiler,
+  start,
+  tempDir,
+  upgrade,
+} from '../helpers/stand-in.ts';
+import { callsOn, noStrace, stopAfter, type TracedCall } from '../helpers/strace.ts';
+
+beforeEach(ctx => {
+  const reason = noCompiler() ?? noStrace();
+  if (reason !== undefined) ctx.skip(reason);
+});
+
+const running = new Running();
+afterEach(() => running.end());
+
+const [FIRST, SECOND, STAGING] = ['aaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbb', '.staging-1-cccccccc'];
+
+/** An installation, and a store in which earlier launches left these: each with one program. */
+function makeWorld(...names: readonly string[]) {
+  const dir = tempDir();
+  const { lightningd } = makeCInstallation(dir, 'v25.12', { pythonPlugin: false, plugins: 0 });
+  const store = join(dir, 'lightning/subdaemons');
+  for (const name of names) {
+    mkdirSync(join(store, name, 'bin'), { recursive: true, mode: 0o755 });
+    copyOfSleep(join(store, name, 'bin/lightningd'));
+  }
+  const command = [
+    HOLDFAST,
+    'snapshot',
+    '--settle=0',
+    lightningd,
+    `--lightning-dir=${join(dir, 'lightning')}`,
+  ];
+  return { dir, store, command };
+}
+
+/** The calls of a launch that wipes these. */
+function callsOfWipe(...names: readonly string[]): TracedCall[] {
+  const { store, command } = makeWorld(...names);
+  return callsOn([store, '/proc/self/fd/', '/proc>'], command);
+}
+
+test('a staging directory that its launch removes while another one asks for it is gone, and no trouble', async () => {
+  const calls = callsOfWipe(STAGING).filter(({ line }) => line.includes(STAGING));
+  expect(calls.length).toBeGreaterThan(4);
+  const problems: string[] = [];
+  for (const call of sample(calls, 8)) {
+    const { store, command } = makeWorld(STAGING);
+    const { status, stderr } = await stopAfter(call, command, () =>
+      rmSync(join(store, STAGING), { recursive: true, force: true }),
+    );
+    if (status !== 0 || stderr !== '') problems.push(`${call.line}: ${status}: ${stderr}`);
+  }
+  expect(problems).toEqual([]);
+});
+
+test('a staging directory is wiped though a program runs from it, whose launch was killed while it was asked', async () => {
+  const { store, command } = makeWorld(STAGING);
+  await running.start(join(store, STAGING, 'bin/lightningd'), ['600']);
+  const [file = '', ...words] = command;
+  expect(spawnSync(file, words, { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+  expect(existsSync(join(store, STAGING))).toBe(false);
+});
+
+test('a node that lost its lock while another snapshot was asked for keeps its own', async () => {
+  const enters = callsOfWipe(FIRST, SECOND).filter(
+    ({ name, line }) => name === 'openat' && line.includes(`/${SECOND}", `),
+  );
+  const asks = enters.at(-2); // the last one enters to remove it
+  if (asks === undefined) throw new Error('it was not asked for');
+  const { store, command } = makeWorld(FIRST, SECOND);
+  const program = join(store, SECOND, 'bin/lightningd');
+  const { status } = await stopAfter(asks, command, async () => void (await running.start(program, ['600'])));
+  expect({ status, first: existsSync(join(store, FIRST)), second: existsSync(program) }).toEqual({
+    status: 0,
+    first: false,
+    second: true,
+  });
+});
+
+test('a node that goes on as its own child while processes are listed keeps its snapshot', async () => {
+  const listed = callsOfWipe(FIRST).find(
+    ({ name, line }) => name === 'getdents64' && line.endsWith('= 0') && line.includes('</proc>'),
+  );
+  if (listed === undefined) throw new Error('nobody listed the processes');
+  const { dir, store, command } = makeWorld(FIRST);
+  const program = join(store, FIRST, 'bin/lightningd');
+  copyFileSync(realpathSync('/bin/sh'), program);
+  const [go, stop] = [join(dir, 'go'), join(dir, 'stop')];
+  spawnSync('mkfifo', [go, stop]);
+  const script = 'read word <"$1"; (read word <"$2") & exit 0';
+  const parent = await running.start(program, ['-c', script, 'sh', go, stop]);
+  const { status } = await stopAfter(listed, command, async () => {
+    writeFileSync(go, '\n');
+    await until('the parent to end', () => parent.exitCode !== null);
+  });
+  const kept = existsSync(program);
+  writeFileSync(stop, '\n');
+  expect({ status, kept }).toEqual({ status: 0, kept: true });
+});
+
+test('verify does not call a snapshot damaged that a launch is removing', async () => {
+  const make = () => {
+    const dir = tempDir();
+    const { installed, next } = makePair(dir);
+    const lightningDir = join(dir, 'lightning');
+    const words = ['--settle=0', installed.lightningd, `--lightning-dir=${lightningDir}`];
+    const old: string = snapshotJson(words).path;
+    upgrade('rename', next.prefix, installed.prefix);
+    ageDirectories(installed.prefix);
+    return { old, command: [HOLDFAST, 'snapshot', ...words] };
+  };
+  const first = make();
+  const removals = callsOn(['/proc/self/fd/'], first.command).filter(
+    ({ name, line }) => /^(unlink|rmdir)/.test(name) && !line.includes('.staging'),
+  );
+  expect(removals.length).toBeGreaterThan(4);
+  const problems: string[] = [];
+  for (const call of sample(removals, 4)) {
+    const { old, command } = make();
+    let verify: ReturnType<typeof start> | undefined;
+    await stopAfter(call, command, async () => {
+      verify = start(HOLDFAST, ['verify', old]);
+      let ended = false;
+      void verify.ended.then(() => (ended = true));
+      // until it has looked at the lock: the launch stands still, so that nothing else can be seen of it
+      await until('verify to come to it', () => ended || entered(verify?.pid ?? 0, old));
+    });
+    const status = await verify?.ended;
+    const said = verify?.output() ?? '';
+    if (status !== 2 || !/removed meanwhile|there is no snapshot/.test(said)) {
+      problems.push(`${call.line}: ${status}: ${said}`);
+    }
+  }
+  expect(problems).toEqual([]);
+});
+
+/** Has a process this directory open? */
+function entered(pid: number, directory: string): boolean {
+  const { stdout } = spawnSync('find', [`/proc/${pid}/fd`, '-lname', directory], { encoding: 'utf8' });
+  return stdout !== '';
+}
