@@ -97,11 +97,16 @@ export async function status(options: NodeOptions, context: Context): Promise<St
       reason: 'a lightningd of which the lightning-dir is not known',
     })),
   ];
+  const installed = current === undefined ? null : ((await look.comparison(current.path))?.installed ?? null);
   return {
-    verdict: worst([...nodes.map(verdictOf), unknowns.length > 0 ? 'unknown' : 'ok']),
+    verdict: worst([
+      ...nodes.map(verdictOf),
+      unknowns.length > 0 ? 'unknown' : 'ok',
+      installed !== null && installed.altered.length > 0 ? 'finding' : 'ok',
+    ]),
     nodes,
     unknowns,
-    installed: current === undefined ? null : ((await look.comparison(current.path))?.installed ?? null),
+    installed,
     store,
     snapshots,
     heldBytes: heldBytes(snapshots.map(({ path }) => path)),

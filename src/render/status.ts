@@ -17,6 +17,9 @@ export function renderStatus(report: StatusReport, verbose: boolean): string {
       `installed  ${quote(installed.lightningd)}, ${visible(installed.version ?? 'version not known')}`,
     );
     lines.push(`  root     ${installed.root ?? `not known: ${visible(installed.reason ?? '')}`}`);
+    for (const { path, expected, found } of installed.altered)
+      lines.push(`  ALTERED: ${quote(path)} is ${visible(found)}, not ${visible(expected)}`);
+    for (const line of installed.remedy) lines.push(`  ${visible(line)}`);
   }
   lines.push(
     `store      ${quote(report.store)}: ${count(snapshots.length, 'snapshot')}, ${megabytes(report.heldBytes)} held`,

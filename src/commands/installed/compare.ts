@@ -15,6 +15,7 @@ import { fileMode } from '../../manifest/entry.ts';
 import { type ManifestFile, makeManifest } from '../../manifest/manifest.ts';
 import { sha256 } from '../../snapshot/hash/digest.ts';
 import { hashFiles } from '../../snapshot/hash/hash.ts';
+import type { AlteredFile } from '../../snapshot/store/altered.ts';
 import { agrees, fileIdentity, identityOf } from '../../snapshot/store/identity.ts';
 import { isOfBoot, type SnapshotRecord } from '../../snapshot/store/record.ts';
 
@@ -28,9 +29,16 @@ export interface InstalledNow {
   readonly root: string | null;
   /** paths of entries that are new, gone or changed since the snapshot was taken */
   readonly changed: readonly string[];
+  /** files whose owner or mode was changed since they were linked, or given away: see altered.ts */
+  readonly altered: readonly AlteredFile[];
+  /** how to put them back */
+  readonly remedy: readonly string[];
   /** why version or root are not known; null where they are */
   readonly reason: string | null;
 }
+
+/** What comes of comparing content. */
+export type Compared = Omit<InstalledNow, 'altered' | 'remedy'>;
 
 /** Who compares, and in which boot. */
 export interface Viewer {
@@ -46,7 +54,7 @@ export interface Asker extends Viewer {
 }
 
 /** What is installed where this snapshot was taken from, by the name that was launched. */
-export async function compareInstalled(record: SnapshotRecord, asker: Asker): Promise<InstalledNow> {
+export async function compareInstalled(record: SnapshotRecord, asker: Asker): Promise<Compared> {
   const { named } = record;
   let lightningd = record.lightningd;
   try {
@@ -86,7 +94,7 @@ function isOnlyOurs(path: string, uid: number): boolean {
 }
 
 /** An archive that was not written to is what it was; of any other only a launch finds out what is in it. */
-function compareArchive(record: SnapshotRecord, { bootId }: Asker): InstalledNow {
+function compareArchive(record: SnapshotRecord, { bootId }: Asker): Compared {
   const { lightningd, version, root, archiveIs = '' } = record;
   const now = fileIdentity(lightningd);
   if (agrees(archiveIs, now, isOfBoot(record, bootId))) {

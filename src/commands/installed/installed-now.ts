@@ -10,11 +10,11 @@ import { realpathSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { errnoWords, quote } from '../../errors.ts';
 import { Directory } from '../../linux/directory.ts';
-import { fileIdentity } from '../../snapshot/store/identity.ts';
+import { fileIdentity, ownerOf } from '../../snapshot/store/identity.ts';
 import { RECORD_NAME, STORE_NAME } from '../../snapshot/store/layout.ts';
 import { readRecord, type SnapshotRecord } from '../../snapshot/store/record.ts';
 import { isProven } from '../../snapshot/take/by-record.ts';
-import type { InstalledNow, Viewer } from './compare.ts';
+import type { Asker, Compared, InstalledNow, Viewer } from './compare.ts';
 
 /** A snapshot's record; undefined where it has none, or may not be entered. */
 export function recordOf(snapshot: string): SnapshotRecord | undefined {
@@ -39,33 +39,57 @@ export interface Comparison {
 }
 
 /** Compares the snapshot with the installation, or the archive, that it was taken from. */
-export async function compare(
-  snapshot: string,
-  record: SnapshotRecord,
-  { uid, bootId }: Viewer,
-): Promise<Comparison> {
+export async function compare(snapshot: string, record: SnapshotRecord, viewer: Viewer): Promise<Comparison> {
   const directory = Directory.open(snapshot);
   let mayAsk = true;
+  let proven: Compared | undefined;
   try {
     const writer = directory.lstat(RECORD_NAME)?.uid;
-    if (writer !== BigInt(uid) && writer !== 0n) {
+    if (writer !== BigInt(viewer.uid) && writer !== 0n) {
       mayAsk = false;
       const reason = await whyNotBelieved(record, Number(writer ?? -1));
       if (reason !== undefined) return { installed: unknown(record, reason), intact: false };
     }
-    const { version, root, archiveIs } = record;
-    const source = archiveIs === undefined ? installationOf(record) : archiveOf(record);
-    if (source !== undefined && isProven(directory, record, source, { bootId, method: 'auto' })) {
-      const { path: lightningd } = source;
-      return { installed: { lightningd, version, root, changed: [], reason: null }, intact: true };
-    }
+    proven = provenBy(directory, record, viewer);
   } finally {
     directory.close();
   }
+  const compared = proven ?? (await compareFiles(snapshot, record, { ...viewer, mayAsk }));
+  const intact = proven !== undefined;
+  return { installed: { ...compared, ...(await alteredOf(record, intact)) }, intact };
+}
+
+/** What the record alone proves. */
+function provenBy(directory: Directory, record: SnapshotRecord, { bootId }: Viewer): Compared | undefined {
+  const { version, root, archiveIs } = record;
+  const source = archiveIs === undefined ? installationOf(record) : archiveOf(record);
+  if (source === undefined || !isProven(directory, record, source, { bootId, method: 'auto' }))
+    return undefined;
+  return { lightningd: source.path, version, root, changed: [], reason: null };
+}
+
+async function compareFiles(
+  snapshot: string,
+  record: SnapshotRecord,
+  asker: Omit<Asker, 'apart'>,
+): Promise<Compared> {
   const { compareInstalled } = await import('./compare.ts');
   const store = dirname(snapshot);
   const apart = basename(store) === STORE_NAME ? [store, dirname(store)] : [store];
-  return { installed: await compareInstalled(record, { uid, bootId, mayAsk, apart }), intact: false };
+  return compareInstalled(record, { ...asker, apart });
+}
+
+const NONE = { altered: [], remedy: [] };
+
+/** Files of root's of which nothing changed, as of any package, need no second look. */
+async function alteredOf(
+  record: SnapshotRecord,
+  intact: boolean,
+): Promise<Pick<InstalledNow, 'altered' | 'remedy'>> {
+  if (intact && record.files.every(({ sourceIs }) => ownerOf(sourceIs)?.uid === 0n)) return NONE;
+  const { alteredFiles, wordAltered } = await import('../../snapshot/store/altered.ts');
+  const altered = alteredFiles(record);
+  return { altered, remedy: wordAltered(altered)?.hints ?? [] };
 }
 
 /** Where the name that it was launched by leads now; undefined: nowhere. */
@@ -94,5 +118,5 @@ async function whyNotBelieved({ named }: SnapshotRecord, writer: number): Promis
 }
 
 function unknown({ lightningd }: SnapshotRecord, reason: string): InstalledNow {
-  return { lightningd, version: null, root: null, changed: [], reason };
+  return { lightningd, version: null, root: null, changed: [], reason, ...NONE };
 }

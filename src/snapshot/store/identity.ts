@@ -53,6 +53,13 @@ export function isSameInode(recorded: string, { dev, ino }: { readonly dev: bigi
   return recorded.startsWith(`${dev}:${ino}:`) || recorded.startsWith(`${ANY_DEVICE}:${ino}:`);
 }
 
+/** Mode (without the kind of file) and owners in an identity; undefined in the empty one. */
+export function ownerOf(identity: string): { mode: bigint; uid: bigint; gid: bigint } | undefined {
+  const [, mode, uid, gid] = /^[^:]*:\d+:(\d+):(\d+):(\d+):/.exec(identity) ?? [];
+  if (mode === undefined || uid === undefined || gid === undefined) return undefined;
+  return { mode: BigInt(mode) & 0o7777n, uid: BigInt(uid), gid: BigInt(gid) };
+}
+
 function withoutDevice(identity: string): string {
   return identity.slice(identity.indexOf(':'));
 }

@@ -13,6 +13,7 @@ import { isOfRoot, MANIFEST_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
 import { makeRecord, type RecordedFile, writeRecord } from '../store/record.ts';
 import { listStore } from '../store/store.ts';
 import { wipe } from '../store/wipe.ts';
+import { alteredSince, withRemedy } from './altered-since.ts';
 import { findByHash, passGate, recordOf } from './by-hash.ts';
 import { findProven } from './by-record.ts';
 import { checkExecutable, checkRoot } from './checks.ts';
@@ -29,9 +30,11 @@ import type { Work } from './work.ts';
 /** Lists the source. */
 export async function inspect(work: Work): Promise<Unsettled | undefined> {
   await checkExecutable(work.store);
+  const altered = await alteredSince(work);
   const listing = await work.source.list(work.store);
-  if ('unsettled' in listing) return listing;
+  if ('unsettled' in listing) return altered === undefined ? listing : withRemedy(listing, altered);
   work.listing = listing;
+  if (altered !== undefined) work.warnings.push([altered.message, ...altered.hints].join('; '));
   return undefined;
 }
 

@@ -20,6 +20,7 @@ import { type HashTarget, hashEach, type OnProgress } from '../hash/hash-each.ts
 import { isSameInode } from '../store/identity.ts';
 import { isSnapshotName, LOCK_NAME, OUR_FILES } from '../store/layout.ts';
 import { readRecord, type SnapshotRecord } from '../store/record.ts';
+import { checkAltered } from './check-altered.ts';
 import { CHECK_FUNCTIONS } from './check-entries.ts';
 import { lookAtPins, type PinView } from './check-pins.ts';
 import {
@@ -115,6 +116,7 @@ export async function verifySnapshot(path: string, options: VerifyOptions = {}):
     for (const name of CHECKS) {
       if (name !== 'manifest' && name !== 'pinned') CHECK_FUNCTIONS[name](reading, ledger);
     }
+    checkAltered(record, ledger);
     // wiped before we had the lock, or where there is none: what is missing then is no finding
     if (directory.stat().nlink === 0n) throw noSnapshot(path, 'the snapshot was removed meanwhile:');
     return {

@@ -1,0 +1,77 @@
+/**
+ * Files of an installation whose owner or mode is not the installation's own any more. A hard link shares both: who
+ * changes them in a snapshot, by a recursive chown of the data directory say, changes the installed program. Only looks.
+ */
+import { type BigIntStats, lstatSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { quote } from '../../errors.ts';
+import { commandsToRestore } from '../../linux/packages.ts';
+import { isSameInode, ownerOf } from './identity.ts';
+import type { RecordedFile, SnapshotRecord } from './record.ts';
+
+/** One such file. */
+export interface AlteredFile {
+  /** in the installation, absolute */
+  readonly path: string;
+  /** mode and owners as chmod(1) and chown(1) take them */
+  readonly expected: string;
+  readonly found: string;
+}
+
+/** Those that the record tells of; none of an archive, which has no installation. */
+export function alteredFiles(record: Pick<SnapshotRecord, 'files' | 'archiveIs'>): AlteredFile[] {
+  if (record.archiveIs !== undefined) return [];
+  const owners = new Map<string, bigint>();
+  return record.files.flatMap(file => altered(file, owners) ?? []);
+}
+
+/** Such files in words, and the commands that mend them. */
+export interface WordedAltered {
+  readonly message: string;
+  readonly hints: readonly string[];
+}
+
+/** Words them; undefined where there are none. */
+export function wordAltered(files: readonly AlteredFile[]): WordedAltered | undefined {
+  const [first] = files;
+  if (first === undefined) return undefined;
+  const { path, expected, found } = first;
+  const others = files.length === 1 ? '' : ` (and ${files.length - 1} more)`;
+  return {
+    message: `the installed ${quote(path)}${others} is ${found}, not ${expected}: changed through a hard link of a snapshot, most likely`,
+    hints: commandsToRestore(path).map(command => `if it came with a package: ${command}`),
+  };
+}
+
+function altered(file: RecordedFile, owners: Map<string, bigint>): AlteredFile | undefined {
+  const recorded = ownerOf(file.sourceIs);
+  const stat = lookAt(file.source);
+  if (stat === undefined) return undefined;
+  const [mode, uid] = [stat.mode & 0o7777n, stat.uid];
+  const found = `${octal(mode)} of ${uid}:${stat.gid}`;
+  if (file.placement === 'hardlink' && recorded !== undefined && isSameInode(file.sourceIs, stat)) {
+    const wasGiven = uid !== 0n && uid !== recorded.uid;
+    if (wasGiven || mode !== recorded.mode) {
+      const expected = `${octal(recorded.mode)} of ${recorded.uid}:${recorded.gid}`;
+      return { path: file.source, expected, found };
+    }
+  }
+  if (uid === 0n) return undefined;
+  const directory = dirname(file.source);
+  const owner = owners.get(directory) ?? lookAt(directory)?.uid ?? uid;
+  owners.set(directory, owner);
+  // nobody makes a file in root's directory but root
+  return owner === 0n ? { path: file.source, expected: 'of user 0, as its directory', found } : undefined;
+}
+
+function lookAt(path: string): BigIntStats | undefined {
+  try {
+    return lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch {
+    return undefined; // closed to us, or in the middle of an upgrade: nothing is known of it
+  }
+}
+
+function octal(mode: bigint): string {
+  return mode.toString(8).padStart(4, '0');
+}

@@ -1,0 +1,38 @@
+/**
+ * What was changed through hard links since a snapshot of this installation was taken, for a launch to say. Only looks.
+ */
+import { HoldfastError } from '../../errors.ts';
+import type { WordedAltered } from '../store/altered.ts';
+import { readRecord } from '../store/record.ts';
+import { listStore } from '../store/store.ts';
+import { enterOrPass } from './by-record.ts';
+import type { Unsettled } from './source.ts';
+import type { Work } from './work.ts';
+
+/** In words; undefined where nothing was, or there was no snapshot yet. */
+export async function alteredSince({ store, source }: Work): Promise<WordedAltered | undefined> {
+  for (const id of listStore(store).snapshots) {
+    const directory = enterOrPass(store, id);
+    if (directory === undefined) continue;
+    try {
+      const before = readRecord(directory);
+      if (before?.lightningd !== source.path) continue;
+      const { alteredFiles, wordAltered } = await import('../store/altered.ts');
+      const altered = wordAltered(alteredFiles(before));
+      if (altered !== undefined) return altered;
+    } finally {
+      directory.close();
+    }
+  }
+  return undefined;
+}
+
+/** A program that has lost its execute bits looks like half an upgrade: here is what it is. */
+export function withRemedy(
+  { unsettled, retryInMs }: Unsettled,
+  { message, hints }: WordedAltered,
+): Unsettled {
+  const { code, path, details, hints: others } = unsettled;
+  const facts = { path, details, hint: [...hints, ...others], cause: unsettled };
+  return { unsettled: new HoldfastError(code, `${unsettled.message}; ${message}`, facts), retryInMs };
+}

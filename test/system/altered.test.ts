@@ -1,0 +1,111 @@
+/** A hard link shares owner and mode with the installed file: what a recursive chown or chmod did to it is said. */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { commandsToRestore } from '../../src/linux/packages.ts';
+import { holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
+import { readJson } from '../helpers/schema.ts';
+import { makeCInstallation, noCompiler, tempDir } from '../helpers/stand-in.ts';
+
+const isRoot = process.geteuid?.() === 0;
+
+beforeEach(ctx => {
+  const reason = noCompiler();
+  if (reason !== undefined) ctx.skip(reason);
+});
+
+function makeWorld() {
+  const dir = tempDir();
+  const installed = makeCInstallation(dir, 'v25.12');
+  const lightningDir = join(dir, 'lightning');
+  const place = `--lightning-dir=${lightningDir}`;
+  return { dir, installed, lightningDir, place, words: [installed.lightningd, place] };
+}
+
+function statusJson(place: string) {
+  const { status, stdout } = holdfast(['status', '--json', place]);
+  return { status, report: readJson('status', stdout) };
+}
+
+test('nothing is said where nothing was changed, nor after the installation was replaced', () => {
+  const { installed, place, words } = makeWorld();
+  snapshotJson(words);
+  expect(statusJson(place)).toMatchObject({ status: 0, report: { installed: { altered: [], remedy: [] } } });
+  const hsmd = join(installed.libexec, 'lightning_hsmd');
+  spawnSync('sh', ['-c', 'cp "$1" "$1.new" && chmod 700 "$1.new" && mv "$1.new" "$1"', 'sh', hsmd]);
+  expect(statusJson(place).report.installed.altered).toEqual([]);
+  expect(holdfast(['verify', place])).toMatchObject({ status: 0, stderr: '' });
+});
+
+test('a data directory that was given to its user with all below takes the installation along: all commands say so', ctx => {
+  if (!isRoot) ctx.skip('only root can give files away');
+  const { dir, installed, lightningDir, place, words } = makeWorld();
+  snapshotJson(words);
+  spawnSync('chown', ['-R', `${ORDINARY_USER}:${ORDINARY_USER}`, lightningDir]);
+  expect(statSync(installed.lightningd).uid).toBe(ORDINARY_USER); // the harm is done
+
+  const { status, report } = statusJson(place);
+  expect(status).toBe(1);
+  expect(report.installed.altered).toContainEqual({
+    path: installed.lightningd,
+    expected: '0755 of 0:0',
+    found: `0755 of ${ORDINARY_USER}:${ORDINARY_USER}`,
+  });
+  const verified = holdfast(['verify', place]);
+  expect(verified.status).toBe(1);
+  expect(verified.stdout).toMatch(/owner or mode of the installed '.*lightningd'.* was changed/);
+
+  for (const user of [ORDINARY_USER, undefined]) {
+    const launch = holdfast(
+      [
+        'snapshot',
+        `--snapshot-dir=${lightningDir}/subdaemons`,
+        installed.lightningd,
+        `--lightning-dir=${dir}/l${user}`,
+      ],
+      user === undefined ? {} : { user },
+    );
+    expect(launch.stderr).toMatch(/installed '.*' \(and \d+ more\) is 0755 of 12345:12345, not /);
+    expect(launch.stderr).not.toMatch(/ch(own|mod) -R/);
+    if (existsSync('/var/lib/dpkg/status')) expect(launch.stderr).toMatch(/apt-get install --reinstall/);
+  }
+});
+
+test('chmod 600 of all files of a snapshot but lightningd: the launch that is refused says what it was, and how to mend it', () => {
+  const { installed, words } = makeWorld();
+  const { path } = snapshotJson(words);
+  for (const name of readdirSync(path, { recursive: true, encoding: 'utf8' })) {
+    if (lstatSync(join(path, name)).isFile() && name !== 'bin/lightningd') chmodSync(join(path, name), 0o600);
+  }
+  const refused = holdfast(['snapshot', '--settle=0', ...words]);
+  expect(refused.status).toBe(1);
+  expect(refused.stderr).toMatch(/cannot be executed/);
+  expect(refused.stderr).toMatch(/installed '.*' \(and \d+ more\) is 0600 of .*, not 0755/);
+  spawnSync('chmod', ['-R', 'u=rwX,go=rX', installed.prefix]);
+  for (const file of installed.files)
+    if (/bin\/|lightning_|plugins\//.test(file)) chmodSync(join(installed.prefix, file), 0o755);
+  expect(holdfast(['snapshot', '--settle=0', ...words]).status).toBe(0);
+});
+
+test('each package manager of the machine has a command, and none for a name that a shell could read otherwise', () => {
+  const root = tempDir();
+  expect(commandsToRestore('/usr/bin/lightningd', root)).toEqual([]);
+  for (const directory of ['var/lib/dpkg', 'var/lib/rpm', 'usr/lib/sysimage/rpm', 'var/lib/pacman/local'])
+    mkdirSync(join(root, directory), { recursive: true });
+  writeFileSync(join(root, 'var/lib/dpkg/status'), '');
+  expect(commandsToRestore('/usr/bin/lightningd', root)).toEqual([
+    'apt-get install --reinstall "$(dpkg -S /usr/bin/lightningd | cut -d: -f1)"',
+    'p=$(rpm -qf /usr/bin/lightningd); rpm --setugids "$p"; rpm --setperms "$p"',
+    'pacman -S "$(pacman -Qqo /usr/bin/lightningd)"',
+  ]);
+  for (const name of [
+    '/usr/bin/a b',
+    "/usr/bin/'",
+    '/usr/bin/$(x)',
+    '/usr/bin/a;b',
+    '/usr/bin/`x`',
+    '/usr/bin/a\nb',
+  ])
+    expect(commandsToRestore(name, root)).toEqual([]);
+});
