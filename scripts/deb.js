@@ -57,11 +57,14 @@ function putProgram() {
 
 function putDocuments() {
   const doc = 'usr/share/doc/holdfast';
-  for (const name of ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'docs/schema']) copy(name, doc);
+  // as in a checkout, so that links from one document to another lead somewhere
+  for (const name of ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'BENCHMARKS.md']) copy(name, doc);
+  copy('docs/schema', join(doc, 'docs'));
   for (const name of readdirSync(join(checkout, 'docs')))
-    if (name.endsWith('.md')) copy(join('docs', name), doc);
+    if (name.endsWith('.md')) copy(join('docs', name), join(doc, 'docs'));
   for (const name of readdirSync(join(checkout, 'contrib')))
     copy(join('contrib', name), join(doc, 'examples'));
+  symlinkSync('examples', join(top, doc, 'contrib'));
   for (const page of readdirSync(join(checkout, 'dist/man')))
     compress(
       readFileSync(join(checkout, 'dist/man', page), 'utf8'),

@@ -1,7 +1,7 @@
 /** What is published: the files of the npm package, its manual pages and its completions. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { commandSpecs } from '../../src/cli/table.ts';
 import { HOLDFAST } from '../helpers/holdfast.ts';
@@ -11,22 +11,49 @@ import { tempDir } from '../helpers/stand-in.ts';
 const checkout = join(HOLDFAST, '../..');
 const completions = join(checkout, 'dist/completions');
 
-test('npm packs the program, its documents and nothing else, in less than 800 kB', () => {
+/** What `npm pack --json` says: a list of one, or by the package's name since npm 12. */
+function packed(said: string): { files: { path: string }[]; unpackedSize: number } {
+  const value = JSON.parse(said);
+  return Array.isArray(value) ? value[0] : (value.holdfast ?? value);
+}
+
+test('npm packs the program, its documents and nothing else, in less than 1 MB', () => {
   const said = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
     cwd: checkout,
     encoding: 'utf8',
   });
-  const [{ files, unpackedSize }] = JSON.parse(said);
-  const paths: string[] = files.map(({ path }: { path: string }) => path);
+  const { files, unpackedSize } = packed(said);
+  const paths = files.map(({ path }) => path);
   const others = paths.filter(
     path =>
       !/^(bin\/holdfast|dist\/([\w-]+\.cjs|(index|manifest)\.js|help\.json|[\w.]*LICENSES)|(dist\/(man|completions|types)|docs|contrib)\/.*)$/.test(
         path,
-      ) && !['package.json', 'README.md', 'LICENSE', 'SECURITY.md', 'CHANGELOG.md'].includes(path),
+      ) &&
+      !['package.json', 'README.md', 'LICENSE', 'SECURITY.md', 'CHANGELOG.md', 'BENCHMARKS.md'].includes(
+        path,
+      ),
   );
   expect(others).toEqual([]);
   expect(paths).toEqual(expect.arrayContaining(['bin/holdfast', 'dist/cli.cjs', 'dist/man/holdfast.1']));
-  expect(unpackedSize).toBeLessThan(800_000);
+  expect(unpackedSize).toBeLessThan(1_000_000);
+});
+
+test('links from one document to another lead to files that npm packs', () => {
+  const said = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: checkout,
+    encoding: 'utf8',
+  });
+  const paths = new Set(packed(said).files.map(({ path }) => path));
+  const isThere = (path: string) => [...paths].some(name => name === path || name.startsWith(`${path}/`));
+  const broken = [...paths]
+    .filter(path => path.endsWith('.md'))
+    .flatMap(path =>
+      [...readFileSync(join(checkout, path), 'utf8').matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)]
+        .map(([, target = '']) => join(dirname(path), target).replace(/\/$/, ''))
+        .filter(target => !isThere(target))
+        .map(target => `${path}: ${target}`),
+    );
+  expect(broken).toEqual([]);
 });
 
 describe('the manual pages', () => {
