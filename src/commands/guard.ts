@@ -49,7 +49,12 @@ export interface GuardReport {
 /** Looks. @throws HoldfastError `SYSTEM` where there is no /proc */
 export function guard({ lightningds, after }: GuardOptions, context: Context): GuardReport {
   const installations = lightningds.length > 0 ? lightningds.map(real) : inPath(context);
-  if (installations.length === 0) return { verdict: 'ok', installations, nodes: [], unknowns: [] };
+  if (installations.length === 0) {
+    context.notice(
+      'there is no lightningd in PATH; name it to ask about another: holdfast guard -- /opt/cln/bin/lightningd',
+    );
+    return { verdict: 'ok', installations, nodes: [], unknowns: [] };
+  }
   const found = findNodes();
   const nodes = found.nodes.map(node => judge(node, installations, after));
   const blind = found.limits

@@ -1,10 +1,10 @@
 /** `holdfast status`: what runs, from which snapshot; is a restart pending? Only looks. */
 
-import { accessSync, constants, existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { errnoOf, quote } from '../errors.ts';
+import { errnoOf, HoldfastError, quote } from '../errors.ts';
 import { findNodes, type LightningNode } from '../lightning/nodes/nodes.ts';
-import { operatorProgramsOf } from '../lightning/nodes/operator-programs.ts';
+import { operatorProgramsOf, settingThatNames } from '../lightning/nodes/operator-programs.ts';
 import { readBootId } from '../linux/proc/boot-id.ts';
 import { inodeKey } from '../linux/proc/image.ts';
 import { heldBytes } from '../snapshot/store/held-bytes.ts';
@@ -85,6 +85,7 @@ export async function status(options: NodeOptions, context: Context): Promise<St
   );
   const nodes: NodeStatus[] = [];
   for (const node of wanted) nodes.push(await statusOf(node, look));
+  if (nodes.length === 0) refuseMissing(lightningDir, options);
   const snapshots = snapshotsOf(store, look);
   const current = snapshots.find(snapshot => snapshot.current);
   const unknowns = [
@@ -107,11 +108,26 @@ export async function status(options: NodeOptions, context: Context): Promise<St
     nodes,
     unknowns,
     installed,
-    store,
+    store: current === undefined ? store : dirname(current.path), // a fallback, where `current` leads to one
     snapshots,
     heldBytes: heldBytes(snapshots.map(({ path }) => path)),
     limits: [...found.limits.map(({ reason }) => reason), ...whyNotSeen(lightningDir), ...whyNotSeen(store)],
   };
+}
+
+/** A lightning-dir that was named and is not there: nobody can say what runs in it. @throws HoldfastError `SYSTEM` */
+function refuseMissing(lightningDir: string, named: NodeOptions): void {
+  if (named.lightningDir === undefined && named.conf === undefined) return;
+  try {
+    statSync(lightningDir);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') return; // closed to us: whyNotSeen says so
+    throw new HoldfastError('SYSTEM', `there is no lightning-dir ${quote(lightningDir)}`, {
+      path: lightningDir,
+      errno: errnoOf(error),
+      hint: 'name the directory that the node was started with; holdfast status without it looks at ~/.lightning',
+    });
+  }
 }
 
 /** Looks at each snapshot once, whoever asks, and compares each with its installation once. */
@@ -172,7 +188,9 @@ async function statusOf(node: LightningNode, look: Look): Promise<NodeStatus> {
       ? { overwritten: [], pinned: null } // a snapshot with pinned files is never proven
       : await placedNow(origin.snapshot, record, process.pid)),
     confined: readList(process.pid) ?? null,
-    elsewhere: subdaemonsElsewhere(node, origin.snapshot, record),
+    elsewhere: subdaemonsElsewhere(node, origin.snapshot, record).filter(
+      ({ program }) => outside === undefined || settingThatNames(program, outside) === undefined,
+    ),
     outside:
       outside === undefined ? [] : [...outside.files.keys(), ...outside.directories.keys()].filter(isThere),
   };

@@ -60,8 +60,8 @@ test.each<[string, readonly string[], number, RegExp, CallOptions?]>([
 test('no lightning-dir yet: run makes it as lightningd would; status says that there is none', () => {
   const dir = tempDir();
   const { lightningd } = makeInstallation(join(dir, 'usr'), 'v25.12');
-  expect(holdfast(['status', `--lightning-dir=${dir}/lightning`]).stdout).toContain(
-    `there is no '${dir}/lightning'`,
+  expect(holdfast(['status', `--lightning-dir=${dir}/lightning`]).stderr).toContain(
+    `there is no lightning-dir '${dir}/lightning'`,
   );
   expect(holdfast(['snapshot', lightningd, `--lightning-dir=${dir}/lightning`]).status).toBe(0);
 });

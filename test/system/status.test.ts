@@ -1,12 +1,30 @@
 /** `holdfast status` and `holdfast guard`, from outside, with real nodes. */
-import { spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  appendFileSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { HOLDFAST, holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
+import { inMountNamespace } from '../helpers/in-namespace.ts';
+import { noMounts } from '../helpers/mounts.ts';
 import { works } from '../helpers/running.ts';
 import { readJson } from '../helpers/schema.ts';
-import { makeCInstallation, makePair, noCompiler, startNode, tempDir, upgrade } from '../helpers/stand-in.ts';
+import {
+  makeCInstallation,
+  makeInstallation,
+  makePair,
+  noCompiler,
+  startNode,
+  tempDir,
+  upgrade,
+} from '../helpers/stand-in.ts';
 
 beforeEach(ctx => {
   const reason = noCompiler();
@@ -109,6 +127,49 @@ test('guard lets the package go on where all nodes run from snapshots, none runs
     env: { ...process.env, PATH: `/usr/bin:/bin:${join(process.execPath, '..')}` },
   });
   expect(nothing.status).toBe(0);
+  expect(nothing.stderr).toContain('there is no lightningd in PATH');
+});
+
+test('a lightning-dir that was named and is not there is no answer', () => {
+  const missing = join(tempDir(), 'lightning');
+  const { status, stdout } = holdfast(['status', '--json', `--lightning-dir=${missing}`]);
+  expect([status, JSON.parse(stdout).error]).toMatchObject([2, { code: 'SYSTEM', path: missing }]);
+});
+
+test('a node from a release archive: a restart is not due, unless the archive is another by now', async () => {
+  const dir = tempDir();
+  const installed = makeCInstallation(dir, 'v25.12');
+  const archive = join(dir, 'clightning-v25.12.tar.gz');
+  execFileSync('tar', ['-C', dirname(installed.prefix), '-czf', archive, basename(installed.prefix)]);
+  const lightningDir = join(dir, 'lightning');
+  await startNode(installed, lightningDir, { command: [HOLDFAST, 'run', `--from=${archive}`, '--'] });
+  const restart = () => statusJson(lightningDir).report.nodes[0];
+  expect(restart()).toMatchObject({ restartPending: false, version: 'v25.12' });
+  appendFileSync(archive, 'x');
+  expect(restart()).toMatchObject({
+    restartPending: null,
+    reason: expect.stringContaining('another file by now'),
+  });
+  rmSync(archive);
+  expect(restart()).toMatchObject({ restartPending: false });
+});
+
+test('a snapshot in a fallback: that directory is the store', ctx => {
+  const reason = noMounts();
+  if (reason !== undefined) ctx.skip(reason);
+  const dir = tempDir();
+  const installed = makeInstallation(join(dir, 'usr'), 'v25.12');
+  const lightningDir = join(dir, 'lightning');
+  mkdirSync(lightningDir);
+  const [report] = inMountNamespace<{ store: string; snapshots: { path: string }[] }>(
+    dir,
+    `mount -t tmpfs -o noexec none "$D/lightning"
+     "$HOLDFAST" snapshot --quiet "${installed.lightningd}" "--lightning-dir=$D/lightning" >"$D/said"
+     "$HOLDFAST" status --json "--lightning-dir=$D/lightning" || [ $? = 2 ] # nodes of others may run on this machine
+     rm -rf "$(dirname "$(cat "$D/said")")"`,
+  );
+  expect(report?.store).not.toContain(lightningDir);
+  expect(report?.snapshots.map(({ path }) => dirname(path))).toEqual([report?.store]);
 });
 
 test("another user's plain node is found by root, and by an ordinary user too", async ctx => {
@@ -139,21 +200,22 @@ test.for([
   );
 });
 
-test('a subdaemon that runs from elsewhere is named', async () => {
+test("a subdaemon that the operator's configuration names is outside; one that nothing names any more is elsewhere", async () => {
   const dir = tempDir();
   const installed = makeCInstallation(dir, 'v25.12');
   const lightningDir = join(dir, 'lightning');
   const other = join(dir, 'lightning_gossipd');
   copyFileSync(join(installed.libexec, 'lightning_gossipd'), other);
-  cpSync(other, `${other}.keep`);
-  await startNode(installed, lightningDir, {
-    command: [HOLDFAST, 'run', installed.lightningd],
-    args: [`--subdaemon=gossipd:${other}`],
-  });
-  const { code, report } = statusJson(lightningDir);
-  expect(code).toBe(1);
-  expect(report.nodes[0].elsewhere).toMatchObject([{ program: other }]);
-  expect(report.nodes[0].outside).toContain(other);
+  mkdirSync(lightningDir);
+  writeFileSync(join(lightningDir, 'config'), `subdaemon=gossipd:${other}\n`);
+  await startNode(installed, lightningDir, { command: [HOLDFAST, 'run', installed.lightningd] });
+  const configured = statusJson(lightningDir);
+  expect(configured.code).toBe(0);
+  expect(configured.report.nodes[0]).toMatchObject({ elsewhere: [], outside: [other] });
+  writeFileSync(join(lightningDir, 'config'), '');
+  const unnamed = statusJson(lightningDir);
+  expect(unnamed.code).toBe(1);
+  expect(unnamed.report.nodes[0]).toMatchObject({ elsewhere: [{ program: other }], outside: [] });
 });
 
 test('metrics are what promtool expects', async ctx => {
@@ -172,7 +234,7 @@ test('metrics are what promtool expects', async ctx => {
 });
 
 test('no node runs, no store: said so, status 0', () => {
-  const { code, report } = statusJson(join(tempDir(), 'lightning'));
+  const { code, report } = statusJson(tempDir());
   expect(code).toBe(0);
   expect(report).toMatchObject({ nodes: [], installed: null, snapshots: [], heldBytes: 0 });
 });

@@ -10,7 +10,7 @@ import { realpathSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { errnoWords, quote } from '../../errors.ts';
 import { Directory } from '../../linux/directory.ts';
-import { fileIdentity, ownerOf } from '../../snapshot/store/identity.ts';
+import { agrees, fileIdentity, ownerOf } from '../../snapshot/store/identity.ts';
 import { RECORD_NAME, STORE_NAME } from '../../snapshot/store/layout.ts';
 import { readRecord, type SnapshotRecord } from '../../snapshot/store/record.ts';
 import { isProven } from '../../snapshot/take/by-record.ts';
@@ -73,6 +73,7 @@ async function compareFiles(
   record: SnapshotRecord,
   asker: Omit<Asker, 'apart'>,
 ): Promise<Compared> {
+  if (record.archiveIs !== undefined) return archiveNow(record);
   const { compareInstalled } = await import('./compare.ts');
   const store = dirname(snapshot);
   const apart = basename(store) === STORE_NAME ? [store, dirname(store)] : [store];
@@ -119,4 +120,17 @@ async function whyNotBelieved({ named }: SnapshotRecord, writer: number): Promis
 
 function unknown({ lightningd }: SnapshotRecord, reason: string): InstalledNow {
   return { lightningd, version: null, root: null, changed: [], reason, ...NONE };
+}
+
+/**
+ * No package manager upgrades an archive: one that is gone has no successor, and what another one holds is not unpacked to
+ * be looked at.
+ */
+function archiveNow({ lightningd, version, root, archiveIs }: SnapshotRecord): Compared {
+  const now = fileIdentity(lightningd);
+  if (now === undefined || agrees(archiveIs ?? '', now, true)) {
+    return { lightningd, version, root, changed: [], reason: null };
+  }
+  const reason = `${quote(lightningd)}, the archive that it was taken from, is another file by now: holdfast root tells its root`;
+  return { lightningd, version: null, root: null, changed: [], reason };
 }

@@ -9,7 +9,8 @@ import { HoldfastError } from '../../errors.ts';
 import { inodeKey } from '../../linux/proc/image.ts';
 import { type Process, sharesOurMounts, workingDirectoryOf } from '../../linux/proc/processes.ts';
 import type { Program } from '../../linux/proc/program.ts';
-import { readLightningOptions } from '../config/options.ts';
+import { type LightningOptions, readLightningOptions } from '../config/options.ts';
+import type { LaunchContext } from '../config/settings.ts';
 
 /** Where a node keeps its data. */
 export interface NodePlace {
@@ -59,16 +60,26 @@ function placeByArguments(
   const args = argumentsOf(process, program);
   const relative = args.some(word => /^--(lightning-dir|conf)(=(?!\/)|$)/.test(word.toString('latin1')));
   if (cwd === undefined && relative) return undefined;
+  const options = optionsOf(args, { cwd: cwd ?? '/', home: homeOf(process.pid, proc) ?? home });
+  if (options === undefined) return undefined;
+  const { lightningDir, network } = options;
+  return { lightningDir, network, key: keyOf(lightningDir) };
+}
+
+/**
+ * Its configuration may be closed to us, or was changed since. A lightning-dir on its command line is the one all the
+ * same: no file can name another (configdir.c).
+ */
+function optionsOf(args: readonly Buffer[], context: LaunchContext): LightningOptions | undefined {
   try {
-    const options = readLightningOptions(args, { cwd: cwd ?? '/', home: homeOf(process.pid, proc) ?? home });
-    return {
-      lightningDir: options.lightningDir,
-      network: options.network,
-      key: keyOf(options.lightningDir),
-    };
+    return readLightningOptions(args, context);
   } catch (error) {
-    if (error instanceof HoldfastError) return undefined; // its config may not be read, or was changed since
-    throw error;
+    if (!(error instanceof HoldfastError)) throw error;
+    const named = args.filter(word =>
+      /^--(lightning-dir|network|mainnet|testnet4?|signet|regtest)\b/.test(word.toString('latin1')),
+    );
+    if (!named.some(word => word.toString('latin1').startsWith('--lightning-dir='))) return undefined;
+    return readLightningOptions(named, context, 'only --conf');
   }
 }
 

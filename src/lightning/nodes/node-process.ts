@@ -7,6 +7,7 @@
  * anybody can write it. No nodes of their own are forks of a lightningd that have not executed their subdaemon yet,
  * wrapper scripts called `lightningd` that have the real one below them, and a lightningd that only answers a question (`--version`) and ends.
  */
+import { realpathSync } from 'node:fs';
 import { basename } from 'node:path';
 import { inodeKey } from '../../linux/proc/image.ts';
 import { descendantsOf, type Process } from '../../linux/proc/processes.ts';
@@ -32,12 +33,22 @@ export function lightningdProgram(process: Process, proc: string): Program | und
   const program = programOf(process, proc);
   switch (program.kind) {
     case 'script':
+      if (isLauncher(program.openAt)) return undefined;
       return named || basename(program.path) === NAME ? program : undefined;
     case 'unreadable':
       return named || basename(argv[0]?.toString('latin1') ?? '') === NAME ? program : undefined;
     case 'elf':
     case 'interpreter':
       return named ? program : undefined;
+  }
+}
+
+/** holdfast itself, started through a link called lightningd: it will be one in a moment. */
+function isLauncher(path: string): boolean {
+  try {
+    return basename(realpathSync(path)) === 'holdfast';
+  } catch {
+    return false; // gone, or closed to us
   }
 }
 
