@@ -38,7 +38,7 @@ export async function* decompress(
 ): AsyncGenerator<Buffer, void, undefined> {
   switch (archive.format) {
     case 'tar':
-      yield* piecesOf(archive);
+      yield* piecesOf(archive, Buffer.allocUnsafe(CHUNK));
       return;
     case 'gzip':
       yield* throughZlib(archive, zlib.createGunzip({ chunkSize: CHUNK }));
@@ -52,10 +52,13 @@ export async function* decompress(
   }
 }
 
-/** Reads by position: the descriptor's own stays where it is. */
-function* piecesOf({ fd, named }: Archive): Generator<Buffer, void, undefined> {
+/**
+ * Reads by position: the descriptor's own stays where it is.
+ * @param shared memory for every piece, where each is done with before the next is asked for
+ */
+function* piecesOf({ fd, named }: Archive, shared?: Buffer): Generator<Buffer, void, undefined> {
   for (let at = 0; ; ) {
-    const buffer = Buffer.allocUnsafe(CHUNK);
+    const buffer = shared ?? Buffer.allocUnsafe(CHUNK);
     let read: number;
     try {
       read = readSync(fd, buffer, 0, CHUNK, at);

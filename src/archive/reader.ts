@@ -51,13 +51,23 @@ const REFUSED: Readonly<Record<string, string>> = {
   SparseFile: 'it is a sparse file',
 };
 
+/** What stands before a member and speaks of it, or of all that follow. */
+const IS_META: ReadonlySet<string> = new Set([
+  'ExtendedHeader',
+  'GlobalExtendedHeader',
+  'NextFileHasLongPath',
+  'NextFileHasLongLinkpath',
+]);
+
 type State = 'header' | 'file' | 'meta' | 'padding' | 'last' | 'after';
 
 /** The reader: push pieces of any length, then say that it was all. */
 export class TarReader {
   readonly #sink: Sink;
   readonly #members = new Members();
+  readonly #mostMembers: number;
   readonly #block = Buffer.alloc(BLOCK);
+  #count = 0;
   #filled = 0;
   #state: State = 'header';
   /** bytes of a body or its padding still to come */
@@ -69,8 +79,10 @@ export class TarReader {
   #longTarget: string | undefined;
   #last = '';
 
-  constructor(sink: Sink) {
+  /** @param mostMembers counted are all that are no header of a member: those that name the top, and global headers */
+  constructor(sink: Sink, mostMembers: number) {
     this.#sink = sink;
+    this.#mostMembers = mostMembers;
   }
 
   /** @throws Refused; and what the sink throws */
@@ -134,16 +146,17 @@ export class TarReader {
 
   #header(): void {
     const header = this.#decode();
-    const { type } = header;
-    switch (type) {
-      case 'ExtendedHeader':
-      case 'GlobalExtendedHeader':
-      case 'NextFileHasLongPath':
-      case 'NextFileHasLongLinkpath':
-        this.#beginMeta(type, header.size);
-        break;
-      default:
-        this.#beginMember(header);
+    const { type = '' } = header;
+    const isMeta = IS_META.has(type);
+    if (!isMeta || type === 'GlobalExtendedHeader') this.#countMember();
+    if (isMeta) this.#beginMeta(type, header.size);
+    else this.#beginMember(header);
+  }
+
+  #countMember(): void {
+    this.#count += 1;
+    if (this.#count > this.#mostMembers) {
+      throw new Refused(`there are more than ${this.#mostMembers} members`, this.#last);
     }
   }
 

@@ -15,6 +15,7 @@ import { type Member, type Sink, TarReader } from './reader.ts';
 
 /** How much may come out of an archive. */
 export interface Limits {
+  /** with those that name the top, and headers that speak of all */
   readonly members: number;
   /** of the tar archive without its compression */
   readonly bytes: number;
@@ -43,7 +44,7 @@ export async function unpack(
   limits: Limits = LIMITS,
 ): Promise<readonly string[]> {
   const writer = new Writer(into, limits);
-  const reader = new TarReader(writer);
+  const reader = new TarReader(writer, limits.members);
   const most = Math.min(limits.bytes, Math.max(limits.ratioFrom, limits.ratio * Number(archive.stat.size)));
   let bytes = 0;
   try {
@@ -72,7 +73,6 @@ class Writer implements Sink {
   readonly #limits: Limits;
   readonly #made = new Set<string>(['.']);
   readonly #symlinks: Member[] = [];
-  #members = 0;
   #bytes = 0;
   #file: { readonly fd: number; readonly member: Member } | undefined;
 
@@ -88,10 +88,7 @@ class Writer implements Sink {
 
   begin(member: Member): void {
     const { kind, path, name, size, target } = member;
-    this.#members += 1;
     this.#bytes += size;
-    if (this.#members > this.#limits.members)
-      throw new Refused(`there are more than ${this.#limits.members} members`, name);
     if (this.#bytes > this.#limits.bytes)
       throw new Refused(`the files have more than ${this.#limits.bytes} bytes`, name);
     this.#make(kind === 'directory' ? path : dirname(path));

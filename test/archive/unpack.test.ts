@@ -123,6 +123,17 @@ test('limits on members hold', async () => {
   writeFileSync(join(dir, 'x'), Buffer.concat([...SOUND, ...many, END]));
   const error = await refusalOf(unpackFile(join(dir, 'x'), join(dir, 'out'), { ...LIMITS, members: 10 }));
   expect(error.message).toMatch(/more than 10 members/);
+  // ./ again and again, and headers that speak of all members: they name nothing new, and are counted all the same
+  const again = [
+    member({ name: './', type: '5' }),
+    member({ name: 'pax_global_header', type: 'g', content: Buffer.from('15 comment=abc\n') }),
+  ];
+  for (const [index, one] of again.entries()) {
+    writeFileSync(join(dir, `again${index}`), Buffer.concat([...Array(11).fill(one), END]));
+    const limits = { ...LIMITS, members: 10 };
+    const refused = await refusalOf(unpackFile(join(dir, `again${index}`), join(dir, `out${index}`), limits));
+    expect(refused.message).toMatch(/more than 10 members/);
+  }
 });
 
 test('an archive that is written to while it is read is refused', async () => {
@@ -141,11 +152,14 @@ test('a block by a block, or all at once: the same comes out', async () => {
   const bytes = Buffer.concat([...SOUND, member({ name: 'usr/c', content: Buffer.alloc(1500, 7) }), END]);
   const read = (step: number) => {
     const seen: string[] = [];
-    const reader = new TarReader({
-      begin: ({ path, size, executable }) => void seen.push(`${path} ${size} ${executable} `),
-      data: piece => void seen.push(piece.toString('hex')),
-      end: () => void seen.push('\n'),
-    });
+    const reader = new TarReader(
+      {
+        begin: ({ path, size, executable }) => void seen.push(`${path} ${size} ${executable} `),
+        data: piece => void seen.push(piece.toString('hex')),
+        end: () => void seen.push('\n'),
+      },
+      100,
+    );
     for (let at = 0; at < bytes.length; at += step) reader.push(bytes.subarray(at, at + step));
     reader.end();
     return seen.join('');
