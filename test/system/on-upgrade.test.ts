@@ -282,6 +282,18 @@ test('while nothing happens, no thread of the parent wakes up', async () => {
   expect(switches()).toEqual(before);
 });
 
+test('while nothing happens, less than 30 MB of the parent are resident, of which less than 15 are its own', async () => {
+  const { node } = await makeWorld();
+  const memory = () => {
+    const text = readFileSync(`/proc/${node.pid}/smaps_rollup`, 'latin1');
+    const kB = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1]);
+    return { resident: kB('Rss'), own: kB('Private_Dirty') };
+  };
+  const { resident, own } = await until('it to sleep', () => memory().resident < 30_000 && memory());
+  console.log(`the idle parent: ${resident} kB resident, ${own} kB of them its own`);
+  expect(own).toBeLessThan(15_000);
+});
+
 test.for([
   [['--on-upgrade=reboot'], '--on-upgrade=reboot is none of restart, notify'],
   [

@@ -2,8 +2,9 @@
  * Finds the upgrade that a running node is to be restarted for: watches, looks at what is installed, and says what comes
  * of it. Whatever fails is said once and tried again; only the end of the node ends it.
  */
-import { HoldfastError } from '../../errors.ts';
+import { HoldfastError, systemError } from '../../errors.ts';
 import { orderOf } from '../../lightning/installation/version-order.ts';
+import { giveBackPrograms } from '../../linux/process/give-back.ts';
 import type { Children } from './children.ts';
 import { type LookOptions, lookAtInstalled } from './look.ts';
 import { ASK_AGAIN_MS, Moment, type MomentOptions } from './moment.ts';
@@ -60,6 +61,7 @@ export class UpgradeFinder {
     let wait = this.#isFirst && isAsRecorded(node.record, this.#named) ? Number.POSITIVE_INFINITY : 0;
     this.#isFirst = false;
     for (;;) {
+      if (wait > 0) this.#beforeSleep();
       if ((await Promise.race([ended, within(wait, this.#watch.changed())])) === 'ended') return undefined;
       try {
         const outcome = await Promise.race([ended, this.#look(node)]);
@@ -82,6 +84,15 @@ export class UpgradeFinder {
 
   close(): void {
     this.#watch.close();
+  }
+
+  /** It may be for months. */
+  #beforeSleep(): void {
+    try {
+      giveBackPrograms();
+    } catch (error) {
+      this.#announcer.detail(systemError('give back', 'memory', error).message); // then it sleeps with it
+    }
   }
 
   /** @throws SyscallError, HoldfastError for what may be otherwise in a moment */
