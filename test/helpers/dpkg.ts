@@ -11,7 +11,7 @@ export function noDpkg(): string | undefined {
 }
 
 /** A scratch root with a dpkg database of its own, and packages of both versions. */
-export function makeRoot(postinst?: string) {
+export function makeRoot(postinst?: string, options: Parameters<typeof makeCInstallation>[2] = {}) {
   const dir = tempDir();
   const root = join(dir, 'root');
   mkdirSync(join(root, 'var/lib/dpkg/updates'), { recursive: true });
@@ -19,7 +19,7 @@ export function makeRoot(postinst?: string) {
   for (const name of ['status', 'available']) writeFileSync(join(root, 'var/lib/dpkg', name), '');
   const deb = (version: string) => {
     const tree = join(dir, version);
-    makeCInstallation(tree, version);
+    makeCInstallation(tree, version, options);
     mkdirSync(join(tree, 'DEBIAN'));
     const control = `Package: lightningd\nVersion: ${version.slice(1)}\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nDescription: stand-in\n`;
     writeFileSync(join(tree, 'DEBIAN/control'), control);

@@ -31,12 +31,12 @@ export function lookForUpgrade(
   contents: Contents,
   now: bigint,
 ): Unsettled | Pick<Look, 'warnings'> {
-  const { traces, warnings } = findUpgradeTraces(contents, installation.programs, now);
+  const { traces, warnings, complete } = findUpgradeTraces(contents, installation.programs, now);
   const [worst] = traces;
   if (worst === undefined) return { warnings: [...contents.leftOut, ...warnings] };
   const waits = traces.map(({ passesInMs }) => passesInMs);
   const retryInMs = waits.some(ms => ms === undefined) ? undefined : Math.max(...waits.map(ms => ms ?? 0));
-  const { words, hint } = stateOf(contents, now);
+  const { words, hint } = stateOf(contents, now, complete);
   const unsettled = new HoldfastError('GATE', `${words}: ${worst.reason}`, {
     path: worst.path,
     details: traces.length === 1 ? [] : traces.slice(0, MOST_LINES).map(({ reason }) => reason),
@@ -86,6 +86,7 @@ export async function askGate(
 function stateOf(
   { directories }: Pick<Contents, 'directories'>,
   now: bigint,
+  complete = 'apt-get --fix-broken install, dnf reinstall PACKAGE, pacman -S PACKAGE, or make install once more',
 ): { words: string; hint: string } {
   const isStill = directories.every(({ stat }) => now - stat.mtimeNs >= STILL_NS || stat.mtimeNs > now);
   if (!isStill) {
@@ -96,7 +97,7 @@ function stateOf(
   }
   return {
     words: 'an upgrade has stopped half-way',
-    hint: 'complete it with what began it: apt-get --fix-broken install, dnf reinstall PACKAGE, pacman -S PACKAGE, or make install once more',
+    hint: `complete it with what began it: ${complete}`,
   };
 }
 

@@ -14,4 +14,6 @@ export interface Look {
   readonly traces: readonly UpgradeTrace[];
   /** what is odd, and does not stop a launch */
   readonly warnings: readonly string[];
+  /** the command that completes what a package manager has begun, where its record tells */
+  readonly complete?: string;
 }

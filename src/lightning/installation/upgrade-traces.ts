@@ -4,6 +4,7 @@
  * postinst that restarts the service holds it. Only looks.
  */
 import { quote } from '../../errors.ts';
+import { packageState } from '../packages/record.ts';
 import { lookForBroken } from './broken-programs.ts';
 import type { Contents } from './contents.ts';
 import { programsNamedBy } from './named.ts';
@@ -20,18 +21,30 @@ const YOUNG_NS = 2_000_000_000n;
  */
 export function findUpgradeTraces(contents: Contents, programs: readonly string[], now: bigint): Look {
   const lightningd = contents.files.find(({ path }) => path === programs[0]);
-  const looks = [lookForTemporaries(contents, programs, now)];
-  if (lightningd !== undefined)
-    looks.push(lookForBroken(contents, programs, programsNamedBy(lightningd.source)));
+  if (lightningd === undefined) return { traces: [], warnings: [] }; // never: it was listed
+  const { source } = lightningd;
+  const looks = [
+    lookForTemporaries(contents, programs, now),
+    lookForBroken(contents, programs, programsNamedBy(source)),
+  ];
+  const own = contents.directories.filter(({ path }) => !contents.shared.includes(path));
+  const [changedNs = 0n] = own.map(({ stat }) => stat.mtimeNs).sort((a, b) => (a > b ? -1 : 1));
+  const record = packageState({ lightningd: source, directories: own.map(({ path }) => path), changedNs });
+  const traces = looks.flatMap(look => look.traces);
+  if (record?.state === 'unfinished') {
+    traces.unshift({ path: record.path, reason: record.reason, passesInMs: undefined });
+  }
+  // what the package manager's own record says to be done need not be waited for
+  if (record?.state !== 'unpacked') traces.push(...youngDirectories(own, now));
   return {
-    traces: [...looks.flatMap(({ traces }) => traces), ...youngDirectories(contents, now)],
+    traces,
     warnings: looks.flatMap(({ warnings }) => warnings),
+    ...(record?.state === 'unfinished' && { complete: record.complete }),
   };
 }
 
-function youngDirectories({ directories, shared }: Contents, now: bigint): UpgradeTrace[] {
+function youngDirectories(directories: Contents['directories'], now: bigint): UpgradeTrace[] {
   return directories.flatMap(({ path, stat }) => {
-    if (shared.includes(path)) return [];
     const age = now - stat.mtimeNs;
     if (age < 0n || age >= YOUNG_NS) return []; // a future one counts as old: boards without a clock
     return [
