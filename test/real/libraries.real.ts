@@ -6,10 +6,11 @@ import { HOLDFAST } from '../helpers/holdfast.ts';
 import { noMounts } from '../helpers/mounts.ts';
 import { fate, opens, setting } from './fate.ts';
 import { LIBEXEC, OLD, versionOf } from './installation.ts';
-import { type RealNode, startNode } from './node.ts';
+import { type RealNode, startNode, until } from './node.ts';
 import { note } from './table.ts';
 
 const before = versionOf(OLD);
+const SECRET = '5a'.repeat(32);
 
 /** A library of lightning_openingd's that is not glibc's; undefined where it has none. */
 function library(): string | undefined {
@@ -49,6 +50,16 @@ for (const [what, script] of Object.entries(CHANGES))
     note(ctx, { plain: await fate(plain, peer, before), held: await fate(held, peer, before) });
     expect(ctx.task.meta.held).toBe(opens(before));
     expect(held.broken()).toEqual([]);
+
+    // what else is started late: a plugin, and lightningd itself
+    const { id } = held.rpc('getinfo');
+    expect(held.rpc('plugin', 'stop', 'spenderp').result).toMatch(/stopped/);
+    const plugin = join(held.snapshot(), LIBEXEC, 'plugins/spenderp');
+    expect(held.cli('plugin', 'start', plugin).status, 'a plugin is started').toBe(0);
+    held.cli('recover', SECRET);
+    await until('the recovered node', () => held.version() && held.rpc('getinfo').id !== id);
+    note(ctx, { held: `${await fate(held, peer, before)}; so after \`recover\`` });
+    expect(ctx.task.meta.held).toContain(opens(before));
     expect(ctx.task.meta.plain, 'the control shows no disease').not.toBe(opens(before));
     expect(await fate(left, peer, before), 'nor does --libraries=leave').not.toBe(opens(before));
   });

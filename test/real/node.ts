@@ -10,14 +10,21 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  readlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { CLI } from './installation.ts';
 
 const STOP_SECONDS = 30;
+
+/**
+ * The system's programs and this Node, as for a service: a python3 of pyenv, say, is a script that starts others, which
+ * no confinement can know of.
+ */
+const PATH = [dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'].join(delimiter);
 
 /** How a node is to be started. */
 export interface NodeOptions {
@@ -86,6 +93,11 @@ export class RealNode {
     return this.log()
       .split('\n')
       .filter(line => line.includes('BROKEN'));
+  }
+
+  /** The snapshot that it runs from, by what the kernel says of its process. */
+  snapshot(): string {
+    return dirname(dirname(readlinkSync(`/proc/${this.pid}/exe`)));
   }
 
   /** Runs lightning-cli against it. */
@@ -174,7 +186,7 @@ export async function launch(dir: string, options: NodeOptions): Promise<RealNod
     ...(options.args ?? []),
   ];
   const out = openSync(`${dir}.${network}.out`, 'a');
-  const env = { ...(options.env ?? process.env), D: dir };
+  const env = { ...process.env, PATH, ...options.env, D: dir };
   const [file = '', ...args] = words;
   const child = spawn(file, args, { env, stdio: ['ignore', out, out], detached: true });
   const node = new RealNode(child, dir, network, port, mounts !== undefined);

@@ -56,7 +56,7 @@ for (const [what, { words = [], only, ...options }] of Object.entries(STARTS))
     const reason = only?.();
     if (reason !== undefined) ctx.skip(reason);
     const { dir, installed, peer } = await setting();
-    const env = { ...process.env, XDG_CACHE_HOME: lastingDir() };
+    const env = { XDG_CACHE_HOME: lastingDir() };
     const command = [HOLDFAST, 'run', ...words, installed.lightningd];
     const held = await startNode(join(dir, 'held'), { command, env, ...options });
     expect(held.open(peer)).toBe('');
