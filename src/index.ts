@@ -39,6 +39,8 @@ export interface BuildOptions {
   readonly fallback?: boolean;
   /** ask every program for its version; default true */
   readonly gate?: boolean;
+  /** keep the programs' shared libraries with the snapshot, or leave them to the system; default `hold` */
+  readonly libraries?: 'hold' | 'leave';
   /** how long an upgrade may take to finish, ms; default 30,000 */
   readonly settleMs?: number;
   /** refuse any other root, 64 hex digits */
@@ -64,6 +66,7 @@ export function buildSnapshot(options: BuildOptions = {}): Promise<SnapshotResul
     method,
     fallback: options.fallback ?? true,
     gate: options.gate ?? true,
+    libraries: options.libraries ?? 'hold',
     settleMs: options.settleMs ?? 30_000,
     expectRoot,
   };

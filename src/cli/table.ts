@@ -7,6 +7,9 @@ import { METHODS } from '../snapshot/store/placement.ts';
 /** What `run --on-upgrade` may do. */
 export const ON_UPGRADE = ['restart', 'notify'] as const;
 
+/** What `--libraries` may say. */
+export const LIBRARIES = ['hold', 'leave'] as const;
+
 /** The networks of lightningd, as --network takes them (bitcoin/chainparams.c). @public read by scripts/completions.js */
 export const NETWORKS = [
   'bitcoin',
@@ -40,6 +43,10 @@ export const OPTIONS = {
   },
   'no-fallback': { help: 'fail where the store is noexec, instead of using another directory' },
   'no-gate': { help: 'skip the version checks (a mixed installation is then taken as it is)' },
+  libraries: {
+    value: LIBRARIES.join('|'),
+    help: "keep the programs' shared libraries with the snapshot (default), or take the system's",
+  },
   settle: {
     value: 'SECONDS',
     help: 'how long to wait for an upgrade to finish, or for another launch in the store (default: 30)',
@@ -115,6 +122,7 @@ const TAKE = [
   'method',
   'no-fallback',
   'no-gate',
+  'libraries',
   'settle',
   'expect-root',
   'from',

@@ -5,6 +5,7 @@ import type { PrepareOptions } from '../commands/take/prepare.ts';
 import { HoldfastError, quote } from '../errors.ts';
 import { METHODS, type Method } from '../snapshot/store/placement.ts';
 import type { Surroundings } from './context.ts';
+import { LIBRARIES } from './table.ts';
 import type { GivenOptions, Request } from './words.ts';
 
 /** A request for a command. */
@@ -27,6 +28,7 @@ export function prepareOptions(
     method: readMethod(options.method ?? 'auto'),
     fallback: options['no-fallback'] !== true,
     gate: options['no-gate'] !== true,
+    libraries: readLibraries(options.libraries),
     settleMs: readSettle(options.settle),
     expectRoot: readRoot(options['expect-root']),
   };
@@ -63,6 +65,13 @@ function readMethod(value: string | true): Method {
   const method = METHODS.find(known => known === value);
   if (method !== undefined) return method;
   throw new HoldfastError('USAGE', `--method=${value} is none of ${METHODS.join(', ')}`);
+}
+
+function readLibraries(value: string | true | undefined): PrepareOptions['libraries'] {
+  if (value === undefined) return 'hold';
+  const known = LIBRARIES.find(word => word === value);
+  if (known !== undefined) return known;
+  throw new HoldfastError('USAGE', `--libraries=${value} is none of ${LIBRARIES.join(', ')}`);
 }
 
 /** `--settle`, ms. @throws HoldfastError `USAGE` */

@@ -3,6 +3,7 @@ import { quote } from '../errors.ts';
 import type { Inherited } from '../launch/inherited.ts';
 import { launch } from '../launch/launch.ts';
 import { absoluteLightningDirArgs } from '../lightning/config/options.ts';
+import { searchedDirectory } from '../snapshot/take/searched-directory.ts';
 import type { ConfineOptions } from './confine.ts';
 import type { Context } from './context.ts';
 import { launchLine } from './launch-line.ts';
@@ -64,6 +65,7 @@ export async function run(options: RunOptions, context: Context, inherited: Inhe
     argv: [Buffer.from(file), ...absoluteLightningDirArgs(options.args, context.cwd)],
     inherited,
     liveLock: taken.directory.fd,
+    libraryPath: searchedDirectory(taken.record.files, taken.pins !== undefined, snapshot),
     keepOpen: confinement === undefined ? pins : [...pins, confinement.list],
     atLast: confinement?.enforce,
   });

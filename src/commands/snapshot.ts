@@ -1,6 +1,7 @@
 /** `holdfast snapshot`: takes the snapshot that a launch would run from, and tells where it is. */
 import { HoldfastError, quote } from '../errors.ts';
 import type { FallbackOrigin } from '../snapshot/fallback/candidates.ts';
+import { isHeldLibrary } from '../snapshot/store/layout.ts';
 import type { PLACEMENTS } from '../snapshot/store/placement.ts';
 import type { SnapshotRecord } from '../snapshot/store/record.ts';
 import type { Context } from './context.ts';
@@ -26,6 +27,8 @@ export interface SnapshotResult {
   readonly bytes: number;
   /** number of files by how they got there */
   readonly placements: Readonly<Record<(typeof PLACEMENTS)[number], number>>;
+  /** number of held libraries, and their size in bytes; null: libraries are left to the system */
+  readonly libraries: { readonly files: number; readonly bytes: number } | null;
   /** true: a proven snapshot was used again; false: it was built */
   readonly reused: boolean;
   /** names in the store that were wiped */
@@ -50,7 +53,12 @@ export async function snapshot(options: PrepareOptions, context: Context): Promi
 /** What came of it, the snapshot let go. */
 export function toResult({ taken, store, fallback, steps }: Prepared, dryRun: boolean): SnapshotResult {
   const { id, record, reused, wiped } = taken;
-  const sizes = record.files.map(({ path }) => Number(taken.directory.lstat(path)?.size ?? 0));
+  const files = record.files.filter(({ path }) => !isHeldLibrary(path));
+  const held = record.files.filter(({ path }) => isHeldLibrary(path));
+  const bytesOf = (some: SnapshotRecord['files']) =>
+    some.reduce((sum, { path }) => sum + Number(taken.directory.lstat(path)?.size ?? 0), 0);
+  const bytes = bytesOf(files);
+  const libraries = record.libraries === undefined ? null : { files: held.length, bytes: bytesOf(held) };
   taken.directory.close();
   return {
     id,
@@ -58,9 +66,10 @@ export function toResult({ taken, store, fallback, steps }: Prepared, dryRun: bo
     path: `${store}/${id}`,
     lightningd: `${store}/${id}/${record.program}`,
     version: record.version,
-    files: record.files.length,
-    bytes: sizes.reduce((sum, size) => sum + size, 0),
-    placements: countPlacements(record.files),
+    files: files.length,
+    bytes,
+    placements: countPlacements(files),
+    libraries,
     reused,
     wiped,
     fallback: fallback ?? null,

@@ -1,6 +1,6 @@
 /**
  * Becomes another program, so that nothing about the process differs from a plain start but the live lock's
- * descriptor, and those that `--method=pin` holds open. What bin/holdfast (the shell) and Node change, and who puts it back:
+ * descriptor, LD_LIBRARY_PATH where libraries are held, and the descriptors that `--method=pin` holds open. What bin/holdfast (the shell) and Node change, and who puts it back:
  *
  * | changed                                | by    | put back by                                             |
  * |----------------------------------------|-------|---------------------------------------------------------|
@@ -29,6 +29,7 @@ import {
   unblockSignal,
 } from '../linux/process/state.ts';
 import type { Inherited } from './inherited.ts';
+import { withLibraryPath } from './library-path.ts';
 
 /** The program to become. */
 export interface Launch {
@@ -39,6 +40,8 @@ export interface Launch {
   readonly inherited: Inherited;
   /** an open descriptor whose lock the program is to hold as long as it lives */
   readonly liveLock?: number | undefined;
+  /** a directory to put before the caller's own LD_LIBRARY_PATH */
+  readonly libraryPath?: string | undefined;
   /** other descriptors that it is to have */
   readonly keepOpen?: readonly number[] | undefined;
   /** the last thing to do in this process; what it throws is said as the exec's failure is */
@@ -65,7 +68,15 @@ export function makeChildrenPossible({ blockedSignals }: Inherited): void {
  * Becomes the program. Returns only by throwing, with standard error still usable.
  * @throws HoldfastError `NOT_FOUND` (127) or `NOT_EXECUTABLE` (126), as a shell would say; `SYSTEM`
  */
-export function launch({ file, argv, inherited, liveLock, keepOpen = [], atLast }: Launch): never {
+export function launch({
+  file,
+  argv,
+  inherited,
+  liveLock,
+  libraryPath,
+  keepOpen = [],
+  atLast,
+}: Launch): never {
   try {
     if (liveLock !== undefined) duplicate(liveLock, LEAST_LOCK_DESCRIPTOR);
     for (const fd of keepOpen) setCloseOnExec(fd, false);
@@ -77,7 +88,12 @@ export function launch({ file, argv, inherited, liveLock, keepOpen = [], atLast 
     throw systemError('prepare the start of', file, error);
   }
   try {
-    return execve(file, argv, splitStrings(inherited.environment ?? readProcFile('/proc/self/environ')));
+    const environment = splitStrings(inherited.environment ?? readProcFile('/proc/self/environ'));
+    return execve(
+      file,
+      argv,
+      libraryPath === undefined ? environment : withLibraryPath(environment, libraryPath),
+    );
   } catch (error) {
     ignoreSignal(SIGPIPE, true); // the error is still to be said, be it to nobody
     throw notExecuted(file, error);

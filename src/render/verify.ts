@@ -20,7 +20,13 @@ export function renderVerify(result: VerifyResult, verbose = false): string {
 
 function renderSnapshot(snapshot: SnapshotReport, verbose: boolean): string[] {
   const { path, gone, files, bytes, root, version, findings, unknowns, notes, checks } = snapshot;
-  const summary = [...(version === null ? [] : [visible(version)]), count(files, 'file'), size(bytes)];
+  const held = snapshot.libraries?.files ?? 0;
+  const summary = [
+    ...(version === null ? [] : [visible(version)]),
+    count(files, 'file'),
+    size(bytes),
+    ...(held === 0 ? [] : [`${count(held, 'library', 'libraries')} held`]),
+  ];
   return [
     `${quote(path)}: ${headline(gone, findings.length, unknowns.length)} (${summary.join(', ')})`,
     ...(root === null ? [] : [`  root ${root}`]),

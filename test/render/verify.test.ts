@@ -14,6 +14,7 @@ const SNAPSHOT: SnapshotReport = {
   root: ROOT,
   version: 'v25.12',
   files: 34,
+  libraries: null,
   bytes: 128_400_000,
   checks: CHECKS.map(name => ({ name, result: 'ok' })),
   findings: [],
@@ -44,6 +45,7 @@ it('findings have what was expected below what was found, unknowns and notes a l
     root: null,
     version: null,
     files: 1,
+    libraries: null,
     bytes: 12,
     findings: [
       { path: 'bin/x', check: 'files', expected: '12 bytes', found: '3 bytes', reason: 'it is shorter' },

@@ -17,6 +17,7 @@ import { sha256 } from '../../snapshot/hash/digest.ts';
 import { hashFiles } from '../../snapshot/hash/hash.ts';
 import type { AlteredFile } from '../../snapshot/store/altered.ts';
 import { agrees, fileIdentity, identityOf } from '../../snapshot/store/identity.ts';
+import { isHeldLibrary } from '../../snapshot/store/layout.ts';
 import { isOfBoot, type SnapshotRecord } from '../../snapshot/store/record.ts';
 
 /** The installation as it is now. */
@@ -130,7 +131,9 @@ async function entriesOf(
 }
 
 function differing(entries: readonly ManifestFile[], record: SnapshotRecord): string[] {
-  const before = new Map(record.files.map(({ path, sha256: digest }) => [path, digest]));
+  const before = new Map(
+    record.files.filter(({ path }) => !isHeldLibrary(path)).map(({ path, sha256: digest }) => [path, digest]),
+  );
   const now = new Map(entries.map(({ path, sha256: digest }) => [path, digest]));
   const paths = new Set([...before.keys(), ...now.keys()]);
   return [...paths].filter(path => before.get(path) !== now.get(path)).sort();

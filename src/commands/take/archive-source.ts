@@ -101,12 +101,7 @@ export class ArchiveSource implements Source {
 
   /** As for an installation, but that waiting for an upgrade to finish is no advice. */
   async versions(directory: string, listing: Listing): Promise<Versions | Unsettled> {
-    const answer = await (await import('./gate.ts')).askGate(
-      directory,
-      listing,
-      this.#gate,
-      this.#context.environment.LD_LIBRARY_PATH,
-    );
+    const answer = await (await import('./gate.ts')).askGate(directory, listing, this.#gate);
     if (!('unsettled' in answer)) return answer;
     const { message, details, path, cause } = answer.unsettled;
     const unsettled = new HoldfastError('GATE', `${quote(this.#archive.named)}: ${message}`, {

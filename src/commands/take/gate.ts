@@ -50,9 +50,8 @@ export async function askGate(
   directory: string,
   listing: Listing,
   gate: boolean,
-  libraryPath: string | undefined,
 ): Promise<Versions | Unsettled> {
-  const { program, files } = listing;
+  const { program, files, libraryPath } = listing;
   if (!gate) {
     const version = await askReference(directory, program, undefined, libraryPath);
     return { version: version ?? 'unknown', answers: null };

@@ -8,8 +8,6 @@ import type { Listing, Source, Unsettled, Versions } from '../../snapshot/take/s
 export interface InstallationTerms {
   /** whether the programs are asked for their versions */
   readonly gate: boolean;
-  /** the caller's LD_LIBRARY_PATH, for the programs that are asked */
-  readonly libraryPath: string | undefined;
   /** directories that are no part of an installation wherever they lie: the lightning-dir, the store */
   readonly apart: readonly string[];
 }
@@ -44,8 +42,7 @@ export class InstallationSource implements Source {
   }
 
   async versions(directory: string, listing: Listing): Promise<Versions | Unsettled> {
-    const { gate, libraryPath } = this.#terms;
-    return (await import('./gate.ts')).askGate(directory, listing, gate, libraryPath);
+    return (await import('./gate.ts')).askGate(directory, listing, this.#terms.gate);
   }
 
   async neededBytes(): Promise<bigint> {

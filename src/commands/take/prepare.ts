@@ -27,6 +27,8 @@ export interface PrepareOptions extends TargetOptions {
   readonly method: Method;
   readonly fallback: boolean;
   readonly gate: boolean;
+  /** keep the programs' libraries with the snapshot, or leave them to the system */
+  readonly libraries: 'hold' | 'leave';
   readonly settleMs: number;
   readonly expectRoot: string | undefined;
 }
@@ -119,15 +121,13 @@ async function openSource(
   place: string,
   context: Context,
 ): Promise<Source> {
-  const libraryPath = context.environment.LD_LIBRARY_PATH;
-  if (from === undefined)
-    return new InstallationSource(lightningd, { gate, libraryPath, apart: [lightningDir, place] });
+  if (from === undefined) return new InstallationSource(lightningd, { gate, apart: [lightningDir, place] });
   return (await import('./archive-source.ts')).openArchiveSource(from, checksum, gate, context);
 }
 
 function termsOf(
-  { method, gate, settleMs, expectRoot }: PrepareOptions,
-  { uid, pid }: Context,
+  { method, gate, libraries, settleMs, expectRoot }: PrepareOptions,
+  { uid, pid, environment }: Context,
   pinning: Pinning | undefined,
   source: Source,
 ): Terms {
@@ -138,6 +138,8 @@ function termsOf(
     method,
     pinning,
     gate,
+    libraries,
+    libraryPath: environment.LD_LIBRARY_PATH,
     settleMs: source.identity === undefined ? settleMs : 0, // an archive does not settle
     lockMs: Math.max(settleMs, LEAST_LOCK_MS),
     expectRoot,

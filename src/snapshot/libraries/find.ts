@@ -3,15 +3,16 @@
  * rests on. Programs that ask for the same in the same way get the same answer, and are asked for once: of a real
  * installation's thirty-three, six (measured). Only looks, and starts loaders.
  */
-import { type BigIntStats, closeSync, constants, lstatSync, openSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, lstatSync, openSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { quote, systemError } from '../../errors.ts';
+import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
+import { linksOnTheWay } from '../../linux/links.ts';
 import { type Dynamic, readDynamic } from '../../linux/loader/dynamic.ts';
 import { askLoader, belongsToLoader, isGlibcLoader, type LoaderAnswer } from '../../linux/loader/loader.ts';
 import { LIBRARIES_DIR } from '../store/layout.ts';
+import type { LibraryEvidence, RecordedLink } from '../store/record.ts';
 import { isLibraryName } from './document.ts';
-import { type LibraryEvidence, noteEvidence } from './evidence.ts';
-import { LinkWalk } from './links.ts';
+import { noteEvidence } from './evidence.ts';
 
 /** A program to ask for: its path in the snapshot, and where it is now. */
 export interface Candidate {
@@ -53,7 +54,7 @@ const AT_ONCE = 32;
 /**
  * Asks for all programs, as many at once as there is use for.
  * @param libraryPath the caller's LD_LIBRARY_PATH
- * @throws HoldfastError `SYSTEM` where a program or a library cannot be read, ENOENT where one has just gone
+ * @throws HoldfastError `SYSTEM` where a program or a library cannot be read, `BAD_SOURCE` (errno ENOENT) where one has just gone
  */
 export async function findLibraries(
   candidates: readonly Candidate[],
@@ -61,6 +62,7 @@ export async function findLibraries(
 ): Promise<Found> {
   const groups = groupPrograms(candidates);
   const asked = groups.filter(({ loader }) => loader === 'glibc');
+  const evidence = await noteEvidence(libraryPath, asked);
   const answers: LoaderAnswer[] = [];
   for (let at = 0; at < asked.length; at += AT_ONCE) {
     const batch = asked.slice(at, at + AT_ONCE);
@@ -72,7 +74,7 @@ export async function findLibraries(
       )),
     );
   }
-  return merge(groups, asked, answers, libraryPath);
+  return merge(groups, asked, answers, evidence);
 }
 
 interface Group {
@@ -109,7 +111,7 @@ function dynamicOf(path: string): Dynamic {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     return readDynamic(fd);
   } catch (error) {
-    throw systemError('read', path, error);
+    throw gone('read', path, error);
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
@@ -119,9 +121,10 @@ function merge(
   groups: readonly Group[],
   asked: readonly Group[],
   answers: readonly LoaderAnswer[],
-  libraryPath: string | undefined,
+  evidence: Omit<LibraryEvidence, 'links'>,
 ): Found {
-  const walk = new LinkWalk();
+  const links = new Map<string, RecordedLink>();
+  const real = new Set<string>();
   const places = new Map<string, { readonly sources: Set<string>; readonly directories: Set<string> }>();
   const broken: BrokenProgram[] = [];
   const unsaid: string[] = [];
@@ -139,7 +142,8 @@ function merge(
       if (belongsToLoader(name) || !isLibraryName(name)) continue;
       const place = places.get(name) ?? { sources: new Set(), directories: new Set() };
       places.set(name, place);
-      place.sources.add(walk.resolve(path));
+      place.sources.add(resolve(path));
+      for (const link of linksOnTheWay(path, real)) links.set(link.path, link);
       for (const program of programs) place.directories.add(dirname(program.path));
     }
   }
@@ -148,7 +152,7 @@ function merge(
   return {
     libraries,
     directories: [...new Set(held.flatMap(([, { directories }]) => [...directories]))].sort(),
-    evidence: noteEvidence(libraryPath, asked, walk),
+    evidence: { ...evidence, links: [...links.values()] },
     broken,
     warnings: [
       ...warnOfLoaders(groups),
@@ -165,13 +169,31 @@ function merge(
   };
 }
 
+function resolve(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch (error) {
+    throw gone('find', path, error);
+  }
+}
+
 function toPlace(name: string, source: string): FoundLibrary {
   try {
     return { name, path: `${LIBRARIES_DIR}/${name}`, source, stat: lstatSync(source, { bigint: true }) };
   } catch (error) {
-    throw systemError('look at', source, error);
+    throw gone('look at', source, error);
   }
 }
+
+/** What was there a moment ago and is gone is being replaced: worth another try. */
+function gone(what: string, path: string, error: unknown): HoldfastError {
+  const failed = systemError(what, path, error);
+  if (!GONE.has(errnoOf(error) ?? '')) return failed;
+  return new HoldfastError('BAD_SOURCE', failed.message, { path, errno: 'ENOENT', cause: error });
+}
+
+/** ELOOP: a link in the place of a file, with O_NOFOLLOW (open(2)). */
+const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
 
 function warnOfLoaders(groups: readonly Group[]): string[] {
   const others = groups.filter(({ loader }) => loader === 'another');

@@ -30,6 +30,10 @@ export const RECORD_NAME = '.record.json';
 export const LIBRARIES_DIR = '.libraries';
 /** In a snapshot: what is in that directory. */
 export const LIBRARIES_NAME = 'libraries.json';
+/** Is this path in a snapshot that of a held library? No entry of a manifest has such a one. */
+export function isHeldLibrary(path: string): boolean {
+  return path.startsWith(`${LIBRARIES_DIR}/`);
+}
 /** Where the interpreter leaves its cache beside a Python plugin. */
 export const PYCACHE_NAME = '__pycache__';
 

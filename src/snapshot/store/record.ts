@@ -54,6 +54,24 @@ export interface RecordedLink {
   readonly to: string;
 }
 
+/** What the answer of the loader rested on: as long as it is so, the same libraries would be found again. */
+export interface LibraryEvidence {
+  /** the caller's LD_LIBRARY_PATH; '' for none */
+  readonly libraryPath: string;
+  /** the identity of the loader's cache, ldconfig(8); '' where there is none */
+  readonly cacheIs: string;
+  /** the symbolic links on the way to the libraries */
+  readonly links: readonly RecordedLink[];
+  /** the directories that LD_LIBRARY_PATH, DT_RPATH and DT_RUNPATH name; '' for one that is not there */
+  readonly directories: readonly RecordedDirectory[];
+}
+
+/** Held libraries: the files themselves are among those of the record. */
+export interface RecordedLibraries extends LibraryEvidence {
+  /** libraries.json */
+  readonly is: string;
+}
+
 export interface SnapshotRecord {
   readonly format: typeof FORMAT;
   /** see readBootId; '' where it cannot be read: then only what is settled is believed */
@@ -80,7 +98,10 @@ export interface SnapshotRecord {
   /** manifest.json and SHA256SUMS */
   readonly manifestIs: string;
   readonly sumsIs: string;
+  /** the entries of the manifest, and held libraries */
   readonly files: readonly RecordedFile[];
+  /** undefined where libraries are left to the system */
+  readonly libraries?: RecordedLibraries;
   /** what the programs said when the gate passed; null where it was told not to ask */
   readonly answers: readonly RecordedAnswer[] | null;
 }
@@ -160,10 +181,20 @@ function isRecord(value: unknown): value is SnapshotRecord {
       record.files,
       f => [f.path, f.sha256, f.source, f.sourceIs, f.placedIs].every(isString) && isPlacement(f.placement),
     ) &&
+    (record.libraries === undefined || isLibraries(record.libraries)) &&
     (record.pinnedBy === undefined ||
       (isObject(record.pinnedBy) &&
         Number.isSafeInteger(record.pinnedBy.pid) &&
         isString(record.pinnedBy.startTicks)))
+  );
+}
+
+function isLibraries(value: RecordedLibraries): boolean {
+  return (
+    isObject(value) &&
+    [value.is, value.libraryPath, value.cacheIs].every(isString) &&
+    isArrayOf(value.links, link => isString(link.path) && isString(link.to)) &&
+    isArrayOf(value.directories, d => isString(d.path) && isString(d.is))
   );
 }
 

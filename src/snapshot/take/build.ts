@@ -8,8 +8,8 @@ import { formatManifest, makeManifest } from '../../manifest/manifest.ts';
 import { formatSha256sums } from '../../manifest/sha256sums.ts';
 import { sha256 } from '../hash/digest.ts';
 import { tagStore } from '../store/cachedir-tag.ts';
-import { identityOf } from '../store/identity.ts';
-import { isOfRoot, MANIFEST_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
+import { fileIdentity, identityOf } from '../store/identity.ts';
+import { isHeldLibrary, isOfRoot, LIBRARIES_NAME, MANIFEST_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
 import { makeRecord, type RecordedFile, writeRecord } from '../store/record.ts';
 import { listStore } from '../store/store.ts';
 import { wipe } from '../store/wipe.ts';
@@ -18,11 +18,17 @@ import { findByHash, passGate, recordOf } from './by-hash.ts';
 import { findProven } from './by-record.ts';
 import { checkExecutable, checkRoot } from './checks.ts';
 import { Draft } from './draft.ts';
+import { checkEvidence, formatHeld, placeLibraries } from './held.ts';
+
+export { askLoader } from './held.ts';
+
+import { lastingEvidence, originOf } from './held-placed.ts';
 import { lookAgain, type StagedFile } from './look-again.ts';
 import { checkDumpable, Pins } from './pin.ts';
 import { ownersOf } from './place.ts';
 import { placedDirectoriesOf } from './placed-tree.ts';
 import { refreshRecord } from './refresh-record.ts';
+import { libraryPathOf, searchedDirectory } from './searched-directory.ts';
 import type { Unsettled } from './source.ts';
 import { hashStaged, placeFiles } from './stage.ts';
 import type { Work } from './work.ts';
@@ -48,18 +54,27 @@ export async function proveByHash(work: Work): Promise<Unsettled | undefined> {
   return undefined;
 }
 
-/** Places every file, and hashes it while the programs are asked already. */
+/** Places every file and every library, and hashes them while the programs are asked already. */
 export async function stage(work: Work): Promise<undefined> {
   const { store, source, terms, listing } = work;
   const { pinning, owner, method } = terms;
   const pins = pinning === undefined ? undefined : new Pins(pinning, listing.program, owner);
   const draft = new Draft(store, terms.pid, pins);
   work.draft = draft;
-  const placed = await placeFiles(draft.directory, listing.files, method, ownersOf(store), pins);
-  draft.asking = source.versions(draft.directory.path, listing);
+  const { directory } = draft;
+  const owners = ownersOf(store);
+  const placed = [await placeFiles(directory, listing.files, method, owners, pins)];
+  const { libraries } = work;
+  if (libraries !== undefined) {
+    work.warnings.push(...libraries.warnings);
+    placed.push(await placeLibraries(draft, libraries, method, owners));
+  }
+  const searched = searchedDirectory(libraries?.libraries ?? [], pins !== undefined, directory.path);
+  const libraryPath = libraryPathOf(searched, terms.libraryPath);
+  draft.asking = source.versions(directory.path, { ...listing, libraryPath });
   draft.asking.catch(() => undefined); // it is awaited in the next step, or not at all where this one fails
-  draft.files = await hashStaged(draft.directory, placed);
-  if (pins !== undefined) checkDumpable(draft.directory, listing.program);
+  draft.files = await hashStaged(directory, placed);
+  if (pins !== undefined) checkDumpable(directory, listing.program);
 }
 
 /** Hears what the programs say of their versions, without the store's lock. */
@@ -73,7 +88,7 @@ export async function askVersions(work: Work): Promise<Unsettled | undefined> {
   draft.versions = versions;
   draft.manifest = makeManifest(
     versions.version,
-    draft.files.map(({ entry }) => entry),
+    draft.files.map(({ entry }) => entry).filter(({ path }) => !isHeldLibrary(path)),
     sha256,
   );
   checkRoot(source, terms, draft.manifest.root);
@@ -106,17 +121,27 @@ export async function record(work: Work): Promise<undefined> {
   const unusable = listStore(store).snapshots.filter(name => isOfRoot(name, manifest.root));
   work.wiped.push(...(await wipe(store, unusable, work.warnings)));
   const settled = await lookAgain(draft.files, listing.directories);
+  const { libraries } = work;
+  if (libraries !== undefined) checkEvidence(libraries, terms);
   source.release?.();
   const files = recordFiles(directory, settled);
   writeNew(directory, SHA256SUMS_NAME, formatSha256sums(manifest.files));
+  if (libraries !== undefined)
+    writeNew(directory, LIBRARIES_NAME, formatHeld(libraries, settled, draft.pins !== undefined));
   writeNew(directory, MANIFEST_NAME, formatManifest(manifest));
   const { pinning } = terms;
   draft.record = makeRecord({
     ...recordOf(source, terms, listing, manifest, directory),
     ...(pinning && { pinnedBy: { pid: pinning.pid, startTicks: `${pinning.startTicks}` } }),
+    ...(libraries && {
+      libraries: {
+        is: fileIdentity(directory.at(LIBRARIES_NAME)) ?? '',
+        ...lastingEvidence(libraries.evidence),
+      },
+    }),
     placedDirectories: placedDirectoriesOf(
       directory,
-      manifest.files.map(({ path }) => path),
+      files.map(({ path }) => path),
     ),
     files,
     answers: versions.answers,
@@ -131,7 +156,7 @@ function recordFiles(snapshot: Directory, files: readonly StagedFile[]): Recorde
       path: entry.path,
       sha256: entry.sha256,
       placement,
-      source,
+      source: originOf({ path: entry.path, source }),
       sourceIs: racy ? '' : sourceIs,
       placedIs: placement === 'pin' ? pinnedIs(sourceIs, racy) : placedIs(snapshot, entry.path),
     };

@@ -14,18 +14,14 @@ import { makeRecord, readRecord, type SnapshotRecord, writeRecord } from '../sto
 import { listStore } from '../store/store.ts';
 import { enterOrPass, isOurs } from './by-record.ts';
 import { compareContent, directoriesMoved, recordDirectories } from './compare-content.ts';
+import { libraryPathOf, searchedDirectory } from './searched-directory.ts';
 import type { Listing, Source, Unsettled } from './source.ts';
 import type { Found, Terms } from './terms.ts';
 import type { Work } from './work.ts';
 
 /** Reads what is in doubt, and writes the record anew. */
-export async function findByHash({
-  store,
-  source,
-  terms,
-  listing,
-  warnings,
-}: Work): Promise<Found | undefined> {
+export async function findByHash(work: Work): Promise<Found | undefined> {
+  const { store, source, terms, listing, warnings } = work;
   for (const id of listStore(store).snapshots) {
     const directory = enterOrPass(store, id);
     if (directory === undefined) continue;
@@ -34,7 +30,7 @@ export async function findByHash({
       const old = readRecord(directory);
       if (old === undefined) continue; // nobody else says that the manifest's version, which no root binds, is right
       if (!isOurs(directory, id, old, terms.owner)) continue;
-      const proof = await compareContent(directory, old, listing, terms);
+      const proof = await compareContent(directory, old, listing, work.libraries, terms);
       if (proof === undefined || directoriesMoved(listing.directories)) continue;
       if (proof.manifest.version !== old.version) continue;
       if (!id.startsWith(snapshotId(proof.manifest.root)) || !directory.tryLock('shared')) continue;
@@ -74,7 +70,9 @@ export async function passGate(work: Work, found: Found): Promise<Found | Unsett
   try {
     work.unlock();
     work.observer.step('ask-versions');
-    const versions = await work.source.versions(found.directory.path, work.listing);
+    const searched = searchedDirectory(found.record.files, false, found.directory.path);
+    const libraryPath = libraryPathOf(searched, work.terms.libraryPath);
+    const versions = await work.source.versions(found.directory.path, { ...work.listing, libraryPath });
     if ('unsettled' in versions) return versions;
     await work.lock();
     const record = makeRecord({ ...found.record, answers: versions.answers });

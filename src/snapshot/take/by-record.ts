@@ -5,8 +5,16 @@
 import { readlinkSync } from 'node:fs';
 import { errnoOf } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
+import { isStillSo } from '../libraries/evidence.ts';
 import { agrees, directoryIdentity, fileIdentity } from '../store/identity.ts';
-import { isOfRoot, MANIFEST_NAME, RECORD_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
+import {
+  isHeldLibrary,
+  isOfRoot,
+  LIBRARIES_NAME,
+  MANIFEST_NAME,
+  RECORD_NAME,
+  SHA256SUMS_NAME,
+} from '../store/layout.ts';
 import type { Method } from '../store/placement.ts';
 import {
   isOfBoot,
@@ -20,7 +28,7 @@ import type { Source } from './source.ts';
 import type { Found, Terms } from './terms.ts';
 
 /** What a launch wants to find again. */
-export type Wanted = Pick<Terms, 'owner' | 'bootId' | 'method' | 'gate'>;
+export type Wanted = Pick<Terms, 'owner' | 'bootId' | 'method' | 'gate' | 'libraries' | 'libraryPath'>;
 
 /** The first of these snapshots that is proven by its record alone. @throws HoldfastError `SYSTEM` */
 export function findProven(
@@ -81,7 +89,7 @@ export function isProven(
   snapshot: Directory,
   record: SnapshotRecord,
   source: Pick<Source, 'path' | 'identity'>,
-  wanted: Pick<Wanted, 'bootId' | 'method'>,
+  wanted: Pick<Wanted, 'bootId' | 'method'> & Partial<Wanted>,
 ): boolean {
   const sameBoot = isOfBoot(record, wanted.bootId);
   const isFile = (path: string, is: string) => agrees(is, fileIdentity(path), sameBoot);
@@ -90,6 +98,7 @@ export function isProven(
     record.lightningd === source.path &&
     record.files.length > 0 &&
     record.files.every(file => isPlacedBy(file, wanted.method)) &&
+    librariesAre(record, wanted, sameBoot) &&
     // an archive that was not written to unpacks to what it did before: its one identity stands for all sources
     (record.archiveIs === undefined
       ? record.directories.every(({ path, is }) => isDirectory(path, is)) && record.links.every(leadsAsBefore)
@@ -97,9 +106,26 @@ export function isProven(
     record.placedDirectories.every(({ path, is }) => isDirectory(snapshot.at(path), is)) &&
     isFile(snapshot.at(MANIFEST_NAME), record.manifestIs) &&
     isFile(snapshot.at(SHA256SUMS_NAME), record.sumsIs) &&
-    (record.archiveIs !== undefined || record.files.every(file => isFile(file.source, file.sourceIs))) &&
+    (record.libraries === undefined || isFile(snapshot.at(LIBRARIES_NAME), record.libraries.is)) &&
+    record.files.every(file => isGone(file, record) || isFile(file.source, file.sourceIs)) &&
     record.files.every(file => isFile(snapshot.at(file.path), file.placedIs))
   );
+}
+
+/** What came out of an archive is gone with what that was unpacked to; libraries come from the system all the same. */
+function isGone({ path, source }: RecordedFile, { archiveIs }: SnapshotRecord): boolean {
+  return archiveIs !== undefined && !(isHeldLibrary(path) && source.startsWith('/'));
+}
+
+/** Libraries held or left as wanted, and where the loader found them nothing has moved. */
+function librariesAre(
+  { libraries }: SnapshotRecord,
+  { libraries: wanted, libraryPath }: Partial<Wanted>,
+  sameBoot: boolean,
+): boolean {
+  if (wanted === undefined) return true; // asked of the programs alone
+  if (libraries === undefined) return wanted === 'leave';
+  return wanted === 'hold' && isStillSo(libraries, libraryPath, sameBoot);
 }
 
 /** Does the symbolic link still lead where it did? */

@@ -9,12 +9,16 @@ import { readRegularFile } from '../../linux/read-file.ts';
 import { MAX_MANIFEST_BYTES, type Manifest } from '../../manifest/manifest.ts';
 import { formatSha256sums } from '../../manifest/sha256sums.ts';
 import { hashFiles } from '../hash/hash.ts';
+import { settleEvidence } from '../libraries/evidence.ts';
+import type { Found as Libraries } from '../libraries/find.ts';
+import { readLibraries } from '../libraries/read-libraries.ts';
 import type { Settling } from '../store/boot.ts';
 import { directoryIdentity, directoryIdentityOf, hasFineCtime, identityOf } from '../store/identity.ts';
-import { MANIFEST_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
+import { LIBRARIES_NAME, MANIFEST_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
 import { readManifest } from '../store/read-manifest.ts';
-import type { RecordedDirectory, RecordedFile, SnapshotRecord } from '../store/record.ts';
+import type { RecordedDirectory, RecordedFile, RecordedLibraries, SnapshotRecord } from '../store/record.ts';
 import { type Doubt, FileComparison, type LookedAt, type Wanted } from './compare-file.ts';
+import { entriesOfLibraries, lastingEvidence, linksOf, originOf } from './held-placed.ts';
 import { listPlaced } from './placed-tree.ts';
 import type { ListedDirectory, Listing } from './source.ts';
 
@@ -26,6 +30,8 @@ export interface Agreement {
   readonly directories: readonly RecordedDirectory[];
   readonly manifestIs: string;
   readonly sumsIs: string;
+  /** undefined where none are held */
+  readonly libraries?: RecordedLibraries;
 }
 
 /**
@@ -37,19 +43,25 @@ export async function compareContent(
   snapshot: Directory,
   record: SnapshotRecord,
   listing: Pick<Listing, 'files' | 'directories'>,
+  held: Libraries | undefined,
   wanted: Wanted,
 ): Promise<Agreement | undefined> {
   const manifest = readOurs(snapshot, MANIFEST_NAME, path => readManifest(path));
-  if (manifest === undefined || manifest.files.length !== listing.files.length) return undefined;
+  if (manifest === undefined || (held === undefined) !== (record.libraries === undefined)) return undefined;
   const mostBytes = MAX_MANIFEST_BYTES;
   const sums = readOurs(snapshot, SHA256SUMS_NAME, path => readRegularFile(path, { mostBytes }));
   if (sums?.bytes.toString() !== formatSha256sums(manifest.files)) return undefined;
-  const entries = new Map(manifest.files.map(entry => [entry.path, entry]));
-  const placedDirectories = listPlaced(snapshot, entries, wanted.owner);
+  const libraries =
+    held && entriesOfLibraries(snapshot, held, readOurs(snapshot, LIBRARIES_NAME, readLibraries));
+  if (held !== undefined && libraries === undefined) return undefined;
+  const listed = [...listing.files, ...(held?.libraries ?? [])];
+  const entries = new Map([...manifest.files, ...(libraries ?? [])].map(entry => [entry.path, entry]));
+  if (entries.size !== listed.length) return undefined;
+  const placedDirectories = listPlaced(snapshot, entries, linksOf(held), wanted.owner);
   if (placedDirectories === undefined) return undefined;
   const comparison = new FileComparison(snapshot, record, wanted);
   const looked: LookedAt[] = [];
-  for (const file of listing.files) {
+  for (const file of listed) {
     const entry = entries.get(file.path);
     const look = entry && comparison.look(file, entry);
     if (look === undefined) return undefined;
@@ -63,7 +75,7 @@ export async function compareContent(
   const { settling } = comparison;
   return {
     manifest,
-    files: looked.map(({ file }) => file),
+    files: looked.map(({ file }) => ({ ...file, source: originOf(file) })),
     placedDirectories: placedDirectories.map(({ path, stat }) => {
       const before = identityIn(record.placedDirectories, path);
       return { path, is: settling.identity(before, directoryIdentityOf(stat), stat, snapshot.at(path)) };
@@ -73,6 +85,12 @@ export async function compareContent(
     ),
     manifestIs: settledFile(settling, record.manifestIs, snapshot, MANIFEST_NAME),
     sumsIs: settledFile(settling, record.sumsIs, snapshot, SHA256SUMS_NAME),
+    ...(held && {
+      libraries: {
+        is: settledFile(settling, record.libraries?.is, snapshot, LIBRARIES_NAME),
+        ...settleEvidence(settling, record.libraries, lastingEvidence(held.evidence)),
+      },
+    }),
   };
 }
 

@@ -4,7 +4,7 @@
  * as long as lightningd lives, whatever becomes of their names. Nothing is linked or copied, across file systems too.
  * Never pins lightningd itself: it resolves the links in its own name, and would find itself in the installation.
  *
- * Pinned are executable ELF images. A script is placed as a file, and data are: an interpreter follows the link and
+ * Pinned are executable ELF images, and held libraries. A script is placed as a file, and data are: an interpreter follows the link and
  * looks for what belongs to the script beside what it finds (Python: sys.path[0] would be `/proc/<PID>/fd`).
  *
  * The descriptors are O_PATH (open(2)): enough to execute and to open anew, and no hindrance to whoever writes.
@@ -15,6 +15,7 @@ import { type Directory, O_PATH } from '../../linux/directory.ts';
 import { isElf } from '../../linux/elf.ts';
 import { duplicate } from '../../linux/process/state.ts';
 import { hasCapabilities } from '../../linux/xattr.ts';
+import { isHeldLibrary } from '../store/layout.ts';
 import { openSource, type Placed, type PlaceRequest, whyUnsafe } from './place.ts';
 
 /** Who pins, and which descriptors he may take. */
@@ -72,8 +73,8 @@ export class Pins {
   pin(staging: Directory, file: PlaceRequest): Extract<Placed, { placement: 'pin' }> | undefined {
     const { path, source, stat, mode } = file;
     const isTrusted = stat.uid === 0n || stat.uid === this.#owner;
-    if (path === this.#program || mode !== '100755' || whyUnsafe(stat) !== undefined || !isTrusted)
-      return undefined;
+    const isCode = mode === '100755' || isHeldLibrary(path);
+    if (path === this.#program || !isCode || whyUnsafe(stat) !== undefined || !isTrusted) return undefined;
     const from = openSource(file);
     let fd: number;
     try {

@@ -32,12 +32,13 @@ export interface PlacedDirectory {
 }
 
 /**
- * The directories below the snapshot's top, if they are as we make them and it holds the entries and nothing else;
- * `__pycache__` is no matter.
+ * The directories below the snapshot's top if they are as we make them and it holds the entries and these
+ * links and nothing else; `__pycache__` is no matter.
  */
 export function listPlaced(
   snapshot: Directory,
   entries: ReadonlyMap<string, unknown>,
+  links: ReadonlySet<string>,
   user: bigint,
 ): PlacedDirectory[] | undefined {
   const before: PlacedDirectory[] = [];
@@ -54,7 +55,8 @@ export function listPlaced(
     })) {
       const path = directory === '' ? entry.name : `${directory}/${entry.name}`;
       const isOurs = directory === '' && OUR_FILES.has(entry.name);
-      if (!isOurs && !entries.has(path) && !known.has(path) && entry.name !== PYCACHE_NAME) return undefined;
+      const isKnown = isOurs || entries.has(path) || known.has(path) || links.has(path);
+      if (!isKnown && entry.name !== PYCACHE_NAME) return undefined;
     }
   }
   return before;
@@ -66,7 +68,7 @@ export function listPlaced(
  */
 export function isWellKept(
   placed: BigIntStats,
-  entry: ManifestFile,
+  entry: Pick<ManifestFile, 'mode'>,
   placement: Placement,
   owners: Owners,
   user: bigint,

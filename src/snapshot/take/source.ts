@@ -27,6 +27,8 @@ export interface Listing {
   readonly directories: readonly ListedDirectory[];
   /** the symbolic links that were followed */
   readonly links: readonly RecordedLink[];
+  /** the LD_LIBRARY_PATH with which its programs are asked and run */
+  readonly libraryPath?: string | undefined;
   /** what the operator should know of it though it can be taken */
   readonly warnings?: readonly string[];
 }

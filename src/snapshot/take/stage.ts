@@ -126,8 +126,9 @@ async function copyBatch(staging: Directory, batch: readonly OpenCopy[]): Promis
   }
 }
 
-/** Hashes what placeFiles has linked or pinned. @throws HoldfastError as placeFiles */
-export async function hashStaged(staging: Directory, { linked, copied }: PlacedFiles): Promise<StagedFile[]> {
+/** Hashes what placeFiles has linked or pinned, all at once. @throws HoldfastError as placeFiles */
+export async function hashStaged(staging: Directory, placed: readonly PlacedFiles[]): Promise<StagedFile[]> {
+  const linked = placed.flatMap(files => files.linked);
   if (linked.some(({ stat }) => isRacy(stat, nowNs()))) await sleep(Number(TICK_NS / 1_000_000n) + 1);
   const hashed: StagedFile[] = [];
   // a pinned file is opened for its hashing, which must not take all descriptors that there are
@@ -135,7 +136,7 @@ export async function hashStaged(staging: Directory, { linked, copied }: PlacedF
   for (let at = 0; at < linked.length; at += most) {
     hashed.push(...(await hashBatch(staging, linked.slice(at, at + most))));
   }
-  return [...hashed, ...copied];
+  return [...hashed, ...placed.flatMap(({ copied }) => copied)];
 }
 
 async function hashBatch(staging: Directory, linked: readonly LinkedFile[]): Promise<StagedFile[]> {

@@ -37,6 +37,8 @@ const STEPS: readonly NamedStep[] = [
   { name: 'prove', run: proveByRecord },
   // list the source; traces of an upgrade: let go of everything, wait, begin again
   building('inspect', 'inspect'),
+  // which libraries the programs load, without the store's lock; one that is missing: wait, begin again
+  building('ask-loader', 'askLoader'),
   // what is in doubt is read; a snapshot that agrees is used
   building('prove-by-hash', 'proveByHash'),
   // place and hash every file; the staging directory carries our live lock

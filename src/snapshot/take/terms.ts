@@ -15,6 +15,10 @@ export interface Terms {
   readonly method: Method;
   /** with the method `pin`: who pins */
   readonly pinning: Pinning | undefined;
+  /** are libraries kept with the snapshot, or left to the system? */
+  readonly libraries: 'hold' | 'leave';
+  /** the caller's LD_LIBRARY_PATH */
+  readonly libraryPath: string | undefined;
   /** must what runs have passed the version checks? */
   readonly gate: boolean;
   /** ms to wait for an upgrade to finish; 0: one try */

@@ -3,6 +3,7 @@
  * let go.
  */
 import type { Directory } from '../../linux/directory.ts';
+import type { Found as Libraries } from '../libraries/find.ts';
 import { lockStore, type StoreLock } from '../store/lock.ts';
 import type { Draft } from './draft.ts';
 import type { Room } from './no-room.ts';
@@ -25,6 +26,8 @@ export class Work {
   /** what is being built, to be let go of on every way out but success */
   draft: Draft | undefined;
   pins: Taken['pins'];
+  /** the libraries that the programs need; undefined: the system's are used */
+  libraries: Libraries | undefined;
   /** `current` could not be made to lead to the snapshot: the disk was full */
   currentIsOld = false;
   readonly wiped: string[];

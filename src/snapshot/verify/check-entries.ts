@@ -16,8 +16,11 @@ import { kindOf } from './scan.ts';
 /** A check: reports to the ledger under its own name. */
 type Check = (snapshot: SnapshotReading, ledger: Ledger) => void;
 
-/** Each check by its name; `manifest`, `pinned` and a part of `sha256sums` have been made when the files were read. */
-export const CHECK_FUNCTIONS: Readonly<Record<Exclude<CheckName, 'manifest' | 'pinned'>, Check>> = {
+/** The checks that are made when the files are read. */
+export type ReadingCheck = 'manifest' | 'pinned' | 'libraries';
+
+/** Each other check by its name; a part of `sha256sums` has been made when the files were read. */
+export const CHECK_FUNCTIONS: Readonly<Record<Exclude<CheckName, ReadingCheck>, Check>> = {
   root: checkRoot,
   files: checkFiles,
   digests: checkDigests,

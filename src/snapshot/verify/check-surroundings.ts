@@ -5,13 +5,13 @@
 import type { BigIntStats } from 'node:fs';
 import { basename } from 'node:path';
 import { comparePaths } from '../../manifest/path.ts';
-import { OUR_FILES, PYCACHE_NAME, RECORD_NAME } from '../store/layout.ts';
+import { LIBRARIES_DIR, OUR_FILES, PYCACHE_NAME, RECORD_NAME } from '../store/layout.ts';
 import type { Ledger } from './ledger.ts';
-import type { Expected, SnapshotReading } from './read-snapshot.ts';
+import type { Expected, HeldView, SnapshotReading } from './read-snapshot.ts';
 import { kindOf } from './scan.ts';
 
 /** Nothing is there but the entries, the directories that lead to them, and what holdfast puts beside them. */
-export function checkNothingExtra({ expected, scan }: SnapshotReading, ledger: Ledger): void {
+export function checkNothingExtra({ expected, scan, libraries }: SnapshotReading, ledger: Ledger): void {
   for (const path of scan.unnameable) {
     ledger.finding('nothing-extra', path, 'it is in no manifest: its name is no UTF-8', 'nothing', path);
   }
@@ -25,7 +25,8 @@ export function checkNothingExtra({ expected, scan }: SnapshotReading, ledger: L
   const directories = directoriesOf(expected);
   for (const path of [...scan.entries.keys()].sort(comparePaths)) {
     const kind = kindOf(scan.entries.get(path)!); // one of its keys
-    if (expected.has(path) || OUR_FILES.has(path)) continue;
+    if (expected.has(path) || OUR_FILES.has(path) || libraries.links.has(path)) continue;
+    if (isUnlisted(path, libraries)) continue; // that their list is damaged is said already
     if (directories.has(path)) {
       if (kind !== 'directory')
         ledger.finding('nothing-extra', path, 'it is no directory', 'directory', kind);
@@ -37,6 +38,11 @@ export function checkNothingExtra({ expected, scan }: SnapshotReading, ledger: L
       ledger.finding('nothing-extra', path, 'it is in no manifest', 'nothing', kind);
     }
   }
+}
+
+/** Is it of libraries of which no list tells what they should be? */
+function isUnlisted(path: string, { document, held }: HeldView): boolean {
+  return held && document === undefined && path.split('/').includes(LIBRARIES_DIR);
 }
 
 /** Nothing has a set-id bit, nothing can be written by group or others: a hard link shares its mode with the source. */

@@ -12,6 +12,7 @@ export const CHECKS = [
   'permissions',
   'owners',
   'sha256sums',
+  'libraries',
 ] as const;
 
 export type CheckName = (typeof CHECKS)[number];

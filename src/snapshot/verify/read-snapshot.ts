@@ -10,7 +10,8 @@ import { type FileMode, MAX_MANIFEST_BYTES, type Manifest, parseManifest } from 
 import { parseSha256sums } from '../../manifest/sha256sums.ts';
 import { sha256 } from '../hash/digest.ts';
 import type { HashResult } from '../hash/hash.ts';
-import { MANIFEST_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
+import type { LibrariesDocument } from '../libraries/document.ts';
+import { LIBRARIES_DIR, MANIFEST_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
 import type { Ledger } from './ledger.ts';
 import { kindOf, type Scan } from './scan.ts';
 
@@ -19,6 +20,16 @@ export interface Expected {
   readonly sha256: string;
   readonly size: number | undefined;
   readonly mode: FileMode | undefined;
+}
+
+/** What a snapshot says of held libraries. */
+export interface HeldView {
+  /** undefined where none are held, or where what is said of them cannot be relied on */
+  readonly document: LibrariesDocument | undefined;
+  /** are some held, as far as the record or the file itself tells? */
+  readonly held: boolean;
+  /** the paths of the links that lead to them */
+  readonly links: ReadonlySet<string>;
 }
 
 /** All that the checks look at. */
@@ -36,6 +47,8 @@ export interface SnapshotReading {
   readonly sums: { readonly text: string; readonly digests: ReadonlyMap<string, string> } | undefined;
   /** by path; undefined where neither the manifest nor SHA256SUMS can be relied on */
   readonly expected: ReadonlyMap<string, Expected> | undefined;
+  /** the held libraries, and what leads to them */
+  readonly libraries: HeldView;
   /** files known to be copies that we made, so that their modes are ours */
   readonly copied: ReadonlySet<string>;
   /** pinned files of which nothing is known: see check-pins.ts */
@@ -83,26 +96,31 @@ export function readSums(directory: Directory, scanned: Scan, ledger: Ledger): S
   }
 }
 
-/** What each file must be, by the manifest, else by SHA256SUMS: a damaged manifest must not hide a damaged file. */
+/**
+ * What each file must be, by the manifest, else by SHA256SUMS: a damaged manifest must not hide a damaged file. Held
+ * libraries are files like others, but that libraries.json has them.
+ */
 export function expectedFiles(
   manifest: Manifest | undefined,
   sums: SnapshotReading['sums'],
+  { document }: HeldView,
 ): ReadonlyMap<string, Expected> | undefined {
-  if (manifest !== undefined) return new Map(manifest.files.map(file => [file.path, file]));
-  if (sums === undefined) return undefined;
-  return new Map(
-    [...sums.digests].map(([path, digest]) => [
-      path,
-      { sha256: digest, size: undefined, mode: undefined } satisfies Expected,
-    ]),
-  );
+  if (manifest === undefined && sums === undefined) return undefined;
+  const expected = new Map<string, Expected>(manifest?.files.map(file => [file.path, file]));
+  if (manifest === undefined) {
+    for (const [path, digest] of sums?.digests ?? [])
+      expected.set(path, { sha256: digest, size: undefined, mode: undefined });
+  }
+  for (const { name, size, sha256: digest } of document?.libraries ?? [])
+    expected.set(`${LIBRARIES_DIR}/${name}`, { sha256: digest, size, mode: undefined });
+  return expected;
 }
 
 /** Reads a file that holdfast put at the top of the snapshot; reports why where that cannot be done. */
-function readOwn(
+export function readOwn(
   directory: Directory,
   name: string,
-  check: 'manifest' | 'sha256sums',
+  check: 'manifest' | 'sha256sums' | 'libraries',
   { entries, closed }: Scan,
   ledger: Ledger,
 ): Buffer | undefined {

@@ -2,7 +2,7 @@
  * Is a snapshot what its manifest says? A list of named checks, all of them made, every mismatch reported. Never
  * writes, never follows a symbolic link in the snapshot, never hangs on what was put there in a file's place.
  *
- * 1. Look at everything once (lstat). 2. Read the manifest and SHA256SUMS: `manifest`. 3. Look through the pins, if it
+ * 1. Look at everything once (lstat). 2. Read the manifest, SHA256SUMS and libraries.json: `manifest`, `libraries`. 3. Look through the pins, if it
  * has any: `pinned`. 4. Hash the files that are there, regular, and of their size. 5. Judge: all other checks, over what
  * was read.
  */
@@ -18,10 +18,11 @@ import type { Manifest } from '../../manifest/manifest.ts';
 import type { Verdict } from '../../verdict.ts';
 import { type HashTarget, hashEach, type OnProgress } from '../hash/hash-each.ts';
 import { isSameInode } from '../store/identity.ts';
-import { isSnapshotName, LOCK_NAME, OUR_FILES } from '../store/layout.ts';
+import { isHeldLibrary, isSnapshotName, LOCK_NAME, OUR_FILES } from '../store/layout.ts';
 import { readRecord, type SnapshotRecord } from '../store/record.ts';
 import { checkAltered } from './check-altered.ts';
 import { CHECK_FUNCTIONS } from './check-entries.ts';
+import { lookAtLibraries } from './check-libraries.ts';
 import { lookAtPins, type PinView } from './check-pins.ts';
 import {
   CHECKS,
@@ -45,9 +46,11 @@ export interface SnapshotReport {
   /** from the manifest, where it is valid */
   readonly root: string | null;
   readonly version: string | null;
-  /** number of files hashed, and their bytes */
+  /** number of files of the manifest that were hashed, and their bytes */
   readonly files: number;
   readonly bytes: number;
+  /** the same of held libraries; null: libraries are the system's */
+  readonly libraries: { readonly files: number; readonly bytes: number } | null;
   readonly checks: readonly { readonly name: CheckName; readonly result: CheckResult }[];
   readonly findings: readonly Finding[];
   readonly unknowns: readonly Unknown[];
@@ -84,8 +87,9 @@ export async function verifySnapshot(path: string, options: VerifyOptions = {}):
     const ledger = new Ledger();
     const manifest = readManifest(directory, scanned, ledger);
     const sums = readSums(directory, scanned, ledger);
-    const expected = expectedFiles(manifest, sums);
     const record = readRecordOrNone(directory);
+    const libraries = lookAtLibraries(directory, scanned, record, ledger);
+    const expected = expectedFiles(manifest, sums, libraries);
     const pins = lookAtPins(
       {
         directory,
@@ -109,12 +113,14 @@ export async function verifySnapshot(path: string, options: VerifyOptions = {}):
       manifest,
       sums,
       expected,
+      libraries,
       copied: copiesOf(record, seen),
       lost: pins.lost,
       hashes,
     };
     for (const name of CHECKS) {
-      if (name !== 'manifest' && name !== 'pinned') CHECK_FUNCTIONS[name](reading, ledger);
+      if (name !== 'manifest' && name !== 'pinned' && name !== 'libraries')
+        CHECK_FUNCTIONS[name](reading, ledger);
     }
     checkAltered(record, ledger);
     // wiped before we had the lock, or where there is none: what is missing then is no finding
@@ -128,8 +134,8 @@ export async function verifySnapshot(path: string, options: VerifyOptions = {}):
         gone: pins.gone,
         root: manifest?.root ?? null,
         version: manifest?.version ?? null,
-        files: targets.length,
-        bytes: Number(targets.reduce((sum, { stat }) => sum + stat.size, 0n)),
+        ...countOf(targets.filter(({ path }) => !isHeldLibrary(path))),
+        libraries: libraries.held ? countOf(targets.filter(({ path }) => isHeldLibrary(path))) : null,
         checks: CHECKS.map(name => ({ name, result: ledger.resultOf(name) })),
         findings: ledger.findings,
         unknowns: ledger.unknowns,
@@ -139,6 +145,10 @@ export async function verifySnapshot(path: string, options: VerifyOptions = {}):
   } finally {
     directory.close();
   }
+}
+
+function countOf(targets: readonly HashTarget[]): { files: number; bytes: number } {
+  return { files: targets.length, bytes: Number(targets.reduce((sum, { stat }) => sum + stat.size, 0n)) };
 }
 
 function resolveLinks(path: string): string {
