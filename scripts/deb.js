@@ -7,22 +7,27 @@ import {
   chmodSync,
   cpSync,
   lstatSync,
+  lutimesSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { releaseDate } from './release-date.js';
 
 const checkout = join(import.meta.dirname, '..');
 const { version, description } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
 const architecture = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
 const MAINTAINER = 'The holdfast authors <holdfast@packages.invalid>';
+/** The day of the release: the same source gives the same package. */
+const { seconds } = releaseDate();
 const top = mkdtempSync(join(tmpdir(), 'holdfast-deb-'));
 
 try {
@@ -32,7 +37,10 @@ try {
   putControl();
   setModes(top);
   const file = `holdfast_${version}_${architecture}.deb`;
-  execFileSync('dpkg-deb', ['--build', '--root-owner-group', '-Zxz', top, file], { stdio: 'ignore' });
+  execFileSync('dpkg-deb', ['--build', '--root-owner-group', '-Zxz', top, file], {
+    stdio: 'ignore',
+    env: { ...process.env, SOURCE_DATE_EPOCH: `${seconds}` },
+  });
   console.log(file);
 } finally {
   rmSync(top, { recursive: true });
@@ -71,7 +79,7 @@ function putDocuments() {
       `usr/share/man/man${page.slice(-1)}/${page}.gz`,
     );
   compress(
-    `holdfast (${version}) unstable; urgency=medium\n\n  * CHANGELOG.md beside this file tells what is new.\n\n -- ${MAINTAINER}  ${new Date().toUTCString().replace('GMT', '+0000')}\n`,
+    `holdfast (${version}) unstable; urgency=medium\n\n  * CHANGELOG.md beside this file tells what is new.\n\n -- ${MAINTAINER}  ${new Date(seconds * 1000).toUTCString().replace('GMT', '+0000')}\n`,
     join(doc, 'changelog.gz'),
   );
   const licenses = ['LICENSE', 'dist/LICENSES', 'node_modules/koffi/LICENSE.txt'];
@@ -129,13 +137,17 @@ function write(path, text) {
   writeFileSync(join(top, path), text);
 }
 
-/** Whatever the umask of the checkout was. @param {string} path */
+/** Whatever the umask of the checkout was, and whenever it was made. @param {string} path */
 function setModes(path) {
   const stat = lstatSync(path);
-  if (stat.isSymbolicLink()) return;
+  if (stat.isSymbolicLink()) {
+    lutimesSync(path, seconds, seconds);
+    return;
+  }
   const isProgram = path.endsWith('/bin/holdfast') || readStart(path, stat) === '#!';
   chmodSync(path, stat.isDirectory() || isProgram ? 0o755 : 0o644);
   if (stat.isDirectory()) for (const name of readdirSync(path)) setModes(join(path, name));
+  utimesSync(path, seconds, seconds);
 }
 
 /** @param {string} path @param {import('node:fs').Stats} stat */

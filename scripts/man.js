@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { Marked } from 'marked';
 import markedMan from 'marked-man';
 import { load } from './load.js';
+import { releaseDate } from './release-date.js';
 
 const require = createRequire(import.meta.url);
 const { version } = require('../package.json');
@@ -102,14 +103,8 @@ const RUN_STATUS =
 const STATUS =
   '0: all is well. 1: a finding. 2: it could not be done or determined. With `--json` an error is an object on standard output, with the same exit status.';
 
-/**
- * The day of the newest release, so that a build of the same source gives the same pages.
- * As ISO 8601, which man(7) asks for and mandoc reads.
- */
-const date = /^## \S+ - (\d{4}-\d{2}-\d{2})$/m.exec(
-  readFileSync(new URL('../CHANGELOG.md', import.meta.url), 'utf8'),
-)?.[1];
-if (date === undefined) throw new Error('CHANGELOG.md has no release with a date');
+/** As ISO 8601, which man(7) asks for and mandoc reads; not of today, so that the same source gives the same pages. */
+const { date } = releaseDate();
 
 mkdirSync(directory, { recursive: true });
 const names = /** @type {(keyof typeof commandSpecs)[]} */ (Object.keys(commandSpecs));

@@ -95,3 +95,13 @@ test("a binding that does not load is said in the loader's own words, there and 
   expect(run.stderr).toMatch(/koffi\.node: (file too short|invalid ELF header)/);
   expect(run.stderr).toMatch(/hint: .*holdfast doctor/);
 });
+
+test('in a checkout that was not built, holdfast says what builds it', () => {
+  const { dir } = makeWorld();
+  cpSync(HOLDFAST, join(dir, 'clone/bin/holdfast'));
+  const { status, stderr } = holdfast(['doctor'], { program: join(dir, 'clone/bin/holdfast') });
+  expect([status, stderr]).toEqual([
+    125,
+    expect.stringMatching(/dist\/cli\.cjs' is missing: .*npm run build/),
+  ]);
+});
