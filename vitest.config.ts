@@ -1,4 +1,6 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { Summary } from './test/reporter.ts';
 
 export default defineConfig({
   test: {
@@ -6,6 +8,7 @@ export default defineConfig({
     globalSetup: ['test/setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    reporters: ['default'],
+    reporters: ['default', new Summary()],
+    maxWorkers: availableParallelism() + 1, // most tests wait for processes of their own
   },
 });
