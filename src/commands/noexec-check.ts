@@ -9,6 +9,7 @@ import { findInstallation } from '../lightning/installation/installation.ts';
 import { locateLightningd } from '../lightning/installation/locate.ts';
 import { isNoexec, mountOf, readMounts } from '../linux/proc/mountinfo.ts';
 import { fallbackStores } from '../snapshot/fallback/candidates.ts';
+import { openStore } from '../snapshot/store/store.ts';
 import { whyNeverLinked } from '../snapshot/take/place.ts';
 import type { Context } from './context.ts';
 import { adviceFor } from './noexec/advice.ts';
@@ -54,7 +55,7 @@ export function noexecCheck(
     : [...fallbackStores({ environment, uid, lightningDir })].map(candidate =>
         judgeFallback(candidate, load),
       );
-  const choice = isGiven ? chooseGiven(asked) : choose(asked[0]!, fallbacks); // the store was asked
+  const choice = isGiven ? chooseGiven(asked) : (refusedStore(store, uid) ?? choose(asked[0]!, fallbacks)); // the store was asked
   const run = mountOf('/run', readMounts());
   return {
     installation,
@@ -105,6 +106,18 @@ function sampleOf(files: readonly SourceFile[], owner: bigint): SourceFile | nul
     (least, file) => (least === null || file.stat.size < least.stat.size ? file : least),
     null,
   );
+}
+
+/** A store that run refuses, whatever its file system: it names no directory then. */
+function refusedStore(path: string, uid: number): ChoiceReport | undefined {
+  try {
+    openStore(path, { uid }).close();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    if (error.code !== 'STORE_REFUSED') return undefined; // not there yet, or closed to us: said of the directory
+    return { path: null, origin: null, reason: `run refuses the store: ${error.message}` };
+  }
 }
 
 /** As `run` does: a fallback only where the store executes nothing. */

@@ -144,6 +144,18 @@ test('a directory where we may not write is not known, and not called noexec', c
   expect([open, closed].map(report => report!.holds)).toEqual(['unknown', 'unknown']);
 });
 
+test('a store that run refuses: no directory is named', () => {
+  const dir = tempDir();
+  makeInstallation(dir, 'v25.12');
+  const store = join(dir, 'store');
+  mkdirSync(store);
+  writeFileSync(join(store, 'notes.txt'), 'of the operator');
+  const report = check({ ...optionsFor(dir), store });
+  expect(report.choice).toMatchObject({ path: null, origin: null });
+  expect(report.choice.reason).toContain("run refuses the store: '");
+  expect(report.choice.reason).toContain('notes.txt');
+});
+
 test("root's files are not linked into what belongs to an ordinary user", ctx => {
   if (process.getuid?.() !== 0) return ctx.skip('only root can become another user');
   const dir = tempDir();
