@@ -1,6 +1,6 @@
 /** holdfast as a library, as a program imports it: from the built package, with its types. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { HOLDFAST, holdfast } from '../helpers/holdfast.ts';
@@ -68,4 +68,26 @@ import { buildSnapshot } from 'holdfast';
 void buildSnapshot({ method: 'pin' });
 `);
   expect(compile(dir).stdout).toMatch(/main\.ts\(3,.*Type '"pin"' is not assignable/s);
+});
+
+test('docs/reference.md says what the types say, and every exported name is in it', () => {
+  const file = join(tempDir(), 'reference.md');
+  execFileSync(process.execPath, [join(checkout, 'scripts/reference.js'), file]);
+  const text = readFileSync(file, 'utf8');
+  expect(
+    readFileSync(join(checkout, 'docs/reference.md'), 'utf8'),
+    'npm run reference brings it up to date',
+  ).toBe(text);
+  const names = execFileSync(
+    process.execPath,
+    [
+      '-p',
+      "(async () => { for (const m of ['holdfast', 'holdfast/manifest']) console.log(Object.keys(await import(m)).join('\\n')) })(), ''",
+    ],
+    {
+      cwd: makeProject(''),
+      encoding: 'utf8',
+    },
+  );
+  for (const name of names.split('\n').filter(Boolean)) expect(text).toContain(`\n### ${name}\n`);
 });
