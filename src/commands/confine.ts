@@ -2,11 +2,11 @@
  * `run --confine`: lightningd and all that descends from it may execute the snapshot, and what its configuration names;
  * the kernel refuses all else (linux/landlock.ts).
  */
-import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, HoldfastError, quote } from '../errors.ts';
 import type { LightningOptions } from '../lightning/config/options.ts';
 import { findInPath, interpretersOf } from '../lightning/installation/interpreters.ts';
+import { namesIn, statOf } from '../linux/look.ts';
 import { allowsMoves, ExecutionRules, landlockVersion } from '../linux/process/landlock.ts';
 import type { Taken } from '../snapshot/take/terms.ts';
 import { type Allowed, writeList } from './confinement-list.ts';
@@ -31,7 +31,11 @@ export interface Confinement {
 const DEFAULT_PATH = '/bin:/usr/bin';
 
 /** Makes the rules for a snapshot that was taken. @throws HoldfastError `SYSTEM` */
-export type Confiner = (taken: Pick<Taken, 'directory' | 'record' | 'pins'>, snapshot: string) => Confinement;
+export type Confiner = (
+  taken: Pick<Taken, 'directory' | 'record' | 'pins'>,
+  snapshot: string,
+  subdaemons: readonly string[],
+) => Confinement;
 
 /**
  * Asks whether this kernel can confine, before anything is made.
@@ -50,8 +54,10 @@ export function confinerFor(
   const version = versionOrWhyNot();
   if (typeof version === 'number') {
     if (!allowsMoves(version)) context.warn(NO_MOVES);
-    return (taken, snapshot) =>
-      confine(new ExecutionRules(version), taken, snapshot, outsiders(options, lightning, context), context);
+    return (taken, snapshot, subdaemons) => {
+      const beside = outsiders(options, lightning, subdaemons, context);
+      return confine(new ExecutionRules(version), taken, snapshot, beside, context);
+    };
   }
   const refusal = version;
   if (options.mode === 'best-effort') {
@@ -110,9 +116,14 @@ function confine(
 }
 
 /** What may be executed beside the snapshot; what is named and is not there is said in a warning. */
-function outsiders(options: ConfineOptions, lightning: LightningOptions, context: Context): Allowed[] {
+function outsiders(
+  options: ConfineOptions,
+  lightning: LightningOptions,
+  subdaemons: readonly string[],
+  context: Context,
+): Allowed[] {
   const wanted = [
-    ...configured(lightning, searchPathOf(context)),
+    ...configured(lightning, subdaemons, searchPathOf(context)),
     ...options.allowExec.map(path => ({ path, why: '--allow-exec' })),
   ];
   return wanted.filter(({ path, why }) => {
@@ -127,16 +138,16 @@ function searchPathOf({ environment }: Context): string {
 }
 
 /** What lightningd itself executes outside of its installation (plugin.c, subd.c), and bcli (bcli.c). */
-function configured(options: LightningOptions, searchPath: string): Allowed[] {
-  const { lightningDir, plugins, pluginDirs, subdaemons, bitcoinCli } = options;
+function configured(options: LightningOptions, outside: readonly string[], searchPath: string): Allowed[] {
+  const { lightningDir, plugins, pluginDirs, bitcoinCli } = options;
   const own = join(lightningDir, 'plugins');
   const cli = bitcoinCli.includes('/') ? bitcoinCli : findInPath(bitcoinCli, searchPath);
   return [
     ...plugins.map(path => ({ path, why: 'plugin=' })),
     ...pluginDirs.map(path => ({ path, why: 'plugin-dir=' })),
     ...(statOf(own) === undefined ? [] : [{ path: own, why: "the lightning-dir's plugins" }]),
-    // a relative one is meant from the subdaemons' directory, which is in the snapshot
-    ...subdaemons.filter(({ path }) => path.startsWith('/')).map(({ path }) => ({ path, why: 'subdaemon=' })),
+    // one that is relative even so is not there, and lightningd says that
+    ...outside.filter(path => path.startsWith('/')).map(path => ({ path, why: 'subdaemon=' })),
     ...(cli === undefined ? [] : [{ path: cli, why: 'bcli' }]),
   ];
 }
@@ -152,20 +163,4 @@ function programsAt(path: string): string[] {
 
 function isExecutable(path: string): boolean {
   return ((statOf(path)?.mode ?? 0) & 0o111) !== 0;
-}
-
-function namesIn(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return []; // closed to us: what is in there may be executed, but for its interpreters we cannot speak
-  }
-}
-
-function statOf(path: string) {
-  try {
-    return statSync(path, { throwIfNoEntry: false });
-  } catch {
-    return undefined; // not to be reached: EACCES, ELOOP
-  }
 }

@@ -50,19 +50,19 @@ export async function run(options: RunOptions, context: Context, inherited: Inhe
     options.method === 'pin'
       ? await (await import('./take/pinning.ts')).pinningFor(target, options, inherited)
       : undefined;
-  const { taken, store } =
+  const { taken, store, args, subdaemons } =
     options.use === undefined
       ? await prepare(target, options, context, pinning)
       : await (await import('./take/use-snapshot.ts')).useSnapshot(options.use, target, options, context);
   const snapshot = `${store}/${taken.id}`;
   const file = `${snapshot}/${taken.record.program}`;
-  const confinement = confine?.(taken, snapshot);
+  const confinement = confine?.(taken, snapshot, subdaemons);
   const pins = taken.pins?.map(({ fd }) => fd) ?? [];
   context.journal?.(launchLine(taken, snapshot));
   context.detail(`executing ${quote(file)} (${taken.record.version}, root ${taken.record.root})`);
   return launch({
     file,
-    argv: [Buffer.from(file), ...absoluteLightningDirArgs(options.args, context.cwd)],
+    argv: [Buffer.from(file), ...absoluteLightningDirArgs(args, context.cwd)],
     inherited,
     liveLock: taken.directory.fd,
     libraryPath: searchedDirectory(taken.record.files, taken.pins !== undefined, snapshot),

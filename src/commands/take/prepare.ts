@@ -15,9 +15,11 @@ import type { Source } from '../../snapshot/take/source.ts';
 import { takeSnapshot } from '../../snapshot/take/take.ts';
 import type { Observer, Taken, Terms } from '../../snapshot/take/terms.ts';
 import type { Context } from '../context.ts';
+import type { MendedArguments } from './configured-paths.ts';
 import { InstallationSource } from './installation-source.ts';
+import { mendArguments } from './mended-arguments.ts';
 import { StepClock, type StepTime } from './step-clock.ts';
-import { type Target, type TargetOptions, warnOfOutsiders } from './target.ts';
+import type { Target, TargetOptions } from './target.ts';
 
 /** What the operator asked for. */
 export interface PrepareOptions extends TargetOptions {
@@ -34,7 +36,7 @@ export interface PrepareOptions extends TargetOptions {
 }
 
 /** A held snapshot, and how it came about. */
-export interface Prepared {
+export interface Prepared extends MendedArguments {
   readonly taken: Taken;
   /** the directory that holds the snapshot */
   readonly store: string;
@@ -56,7 +58,6 @@ export async function prepare(
 ): Promise<Prepared> {
   const place = options.snapshotDir ?? `${target.options.lightningDir}/${STORE_NAME}`;
   const source: Source = await openSource(target, options, place, context);
-  warnOfOutsiders(target.options, context);
   const steps = new StepClock();
   const terms = termsOf(options, context, pinning, source);
   const observer = observerOf(terms, context, steps);
@@ -70,7 +71,8 @@ export async function prepare(
       context,
     });
     for (const line of await warningsOf(taken, source)) context.warn(line);
-    return { taken, ...chosen, steps: steps.end() };
+    const mended = await mendArguments(target, options.args, taken, chosen.store, context);
+    return { taken, ...chosen, ...mended, steps: steps.end() };
   } finally {
     source.close?.();
   }
@@ -89,7 +91,7 @@ async function takeWhereItRuns(
   place: string,
   source: Source,
   { terms, observer, target, options, context }: Taking,
-): Promise<Omit<Prepared, 'steps'>> {
+): Promise<Pick<Prepared, 'taken' | 'store' | 'fallback'>> {
   const store = makeStore(place, context);
   try {
     return { taken: await takeSnapshot(store, source, terms, observer), store: place, fallback: undefined };

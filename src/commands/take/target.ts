@@ -39,15 +39,3 @@ export function refuseMissingConf({ missingConf }: LightningOptions): void {
     path: missingConf,
   });
 }
-
-/** Says which configured programs run from where they are. */
-export function warnOfOutsiders(
-  { plugins, pluginDirs, subdaemons }: LightningOptions,
-  context: Context,
-): void {
-  const outsiders = [...plugins, ...pluginDirs, ...subdaemons.map(({ path }) => path)];
-  if (outsiders.length === 0) return;
-  context.warn(
-    `configured plugins and subdaemons run from where they are, not from the snapshot: ${outsiders.map(quote).join(', ')}`,
-  );
-}

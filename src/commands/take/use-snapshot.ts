@@ -15,6 +15,8 @@ import { checkProgram } from '../../snapshot/take/checks.ts';
 import type { Taken } from '../../snapshot/take/terms.ts';
 import type { Context } from '../context.ts';
 import { placedNow } from '../installed/placed-files.ts';
+import type { MendedArguments } from './configured-paths.ts';
+import { mendArguments } from './mended-arguments.ts';
 import type { PrepareOptions } from './prepare.ts';
 import type { Target } from './target.ts';
 
@@ -29,9 +31,9 @@ const LOCK_MS = 5_000;
 export async function useSnapshot(
   snapshot: string,
   target: Target,
-  { expectRoot, snapshotDir }: Pick<PrepareOptions, 'expectRoot' | 'snapshotDir'>,
+  { args, expectRoot, snapshotDir }: Pick<PrepareOptions, 'args' | 'expectRoot' | 'snapshotDir'>,
   context: Context,
-): Promise<{ readonly taken: Taken; readonly store: string }> {
+): Promise<MendedArguments & { readonly taken: Taken; readonly store: string }> {
   const place = snapshotDir ?? `${target.options.lightningDir}/${STORE_NAME}`;
   const path = snapshot.startsWith('/') ? snapshot : findByName(place, snapshot);
   if (path === undefined) {
@@ -64,7 +66,8 @@ export async function useSnapshot(
     const found = { directory, id: basename(path), record };
     await checkProgram(store, found);
     await pointCurrent(store, place, found.id, context);
-    return { taken: { ...found, reused: true, wiped: [], warnings: [] }, store: store.path };
+    const mended = await mendArguments(target, args, found, store.path, context);
+    return { taken: { ...found, reused: true, wiped: [], warnings: [] }, store: store.path, ...mended };
   } finally {
     store.close();
   }

@@ -9,7 +9,15 @@ import { HoldfastError, quote } from '../../errors.ts';
 import { type ByteString, byteString, bytesOf, decode, decodeForDisplay, joinPath } from './byte-string.ts';
 import { commandLineOptions, nameAndValue } from './command-line.ts';
 import { readConfigFile } from './config-file.ts';
-import { type LaunchContext, matters, type Setting, type Source, type State, settle } from './settings.ts';
+import {
+  type LaunchContext,
+  matters,
+  type Setting,
+  type Source,
+  type State,
+  settle,
+  trimEnd,
+} from './settings.ts';
 
 /** What we need to know about a launch. */
 export interface LightningOptions {
@@ -32,10 +40,24 @@ export interface LightningOptions {
   readonly pluginDirs: readonly string[];
   /** `subdaemon=NAME:PATH`, the last of each name; a relative path is meant from the subdaemons' directory */
   readonly subdaemons: readonly { readonly name: string; readonly path: string }[];
+  /** the same three, and what undoes them, in the order in which lightningd applies them */
+  readonly aboutPrograms: readonly ProgramOption[];
   /** the program by which bcli asks bitcoind: a name in PATH, or a path, absolute */
   readonly bitcoinCli: string;
   /** `--version`, `--help`, `--list-features-only`, `--test-daemons-only`: lightningd answers and ends */
   readonly answersOnly: boolean;
+}
+
+/** An option about plugins or subdaemons, where it stands. */
+export interface ProgramOption {
+  /** `plugin`, `important-plugin`, `plugin-dir`, `disable-plugin`, `clear-plugins`, `subdaemon` */
+  readonly name: string;
+  /** as it is written; '' where there is none */
+  readonly value: string;
+  /** undefined: on the command line */
+  readonly at: { readonly file: string; readonly line: number } | undefined;
+  /** on the command line: the word that holds the value, and where in it the value begins */
+  readonly word: Setting['word'];
 }
 
 /**
@@ -59,6 +81,7 @@ export function readLightningOptions(
     value: option.value,
     source: 'command line',
     at: undefined,
+    word: option.valueWord === undefined ? undefined : { index: option.valueWord, valueAt: option.valueAt },
   }));
   const first = settle(words, cwd, context);
   if (first.answersOnly) return finish(first, [], undefined);
@@ -154,11 +177,21 @@ function finish(state: State, files: readonly ByteString[], missingConf: ByteStr
       name: decodeForDisplay(name),
       path: decodeForDisplay(path),
     })),
+    aboutPrograms: state.aboutPrograms.map(programOption),
     bitcoinCli: state.bitcoinCli.includes('/')
       ? fromThere(state.bitcoinCli)
       : decodeForDisplay(state.bitcoinCli),
     answersOnly: state.answersOnly,
   } satisfies LightningOptions;
+}
+
+function programOption({ name, value, at, word }: Setting): ProgramOption {
+  return {
+    name,
+    value: decodeForDisplay(trimEnd(value ?? '')),
+    at: at && { file: decodeForDisplay(at.file), line: at.line },
+    word,
+  };
 }
 
 function notUtf8({ lightningDir, lightningDirAt }: State): HoldfastError {

@@ -22,6 +22,8 @@ export interface Setting {
   readonly source: Source;
   /** undefined on the command line */
   readonly at: ConfigLine | undefined;
+  /** on the command line: the word that holds the value, and where in it the value begins */
+  readonly word?: { readonly index: number; readonly valueAt: number } | undefined;
 }
 
 /** What the settings so far amount to. Everything is bytes until the end. */
@@ -40,6 +42,8 @@ export interface State {
   disabled: Set<ByteString>;
   subdaemons: Map<ByteString, ByteString>;
   bitcoinCli: ByteString;
+  /** what names or undoes plugins and subdaemons, in order */
+  aboutPrograms: Setting[];
 }
 
 const NETWORK_ALIASES = new Map([
@@ -65,6 +69,16 @@ const WITH_VALUE = new Set([
 const FLAGS = new Set(['daemon', 'clear-plugins']);
 const ANSWERS = new Set(['version', 'help', 'list-features-only', 'test-daemons-only']);
 
+/** Options whose order counts, each with what went before: plugin.c, options.c. */
+const ABOUT_PROGRAMS = new Set([
+  'plugin',
+  'important-plugin',
+  'plugin-dir',
+  'disable-plugin',
+  'clear-plugins',
+  'subdaemon',
+]);
+
 /** Does this option change anything that we need to know? Most of a configuration does not. */
 export function matters({ name }: Setting): boolean {
   return WITH_VALUE.has(name) || FLAGS.has(name) || NETWORK_ALIASES.has(name) || ANSWERS.has(name);
@@ -86,6 +100,7 @@ export function settle(settings: readonly Setting[], cwd: ByteString, context: L
     disabled: new Set(),
     subdaemons: new Map(),
     bitcoinCli: 'bitcoin-cli',
+    aboutPrograms: settings.filter(({ name }) => ABOUT_PROGRAMS.has(name)),
   };
   for (const setting of settings) apply(state, setting, cwd);
   return state;
@@ -156,7 +171,7 @@ function applyFlag(state: State, name: ByteString, source: Source): void {
 }
 
 /** trim_whitespace() of common/configvar.c: isspace(3) in the C locale. */
-function trimEnd(value: ByteString): ByteString {
+export function trimEnd(value: ByteString): ByteString {
   let end = value.length;
   while (end > 0 && ' \t\n\v\f\r'.includes(value.charAt(end - 1))) end -= 1;
   return value.slice(0, end);

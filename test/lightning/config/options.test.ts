@@ -121,6 +121,12 @@ describe('the configuration files', () => {
       rpcFile: undefined,
       bitcoinCli: 'bitcoin-cli',
       answersOnly: false,
+      aboutPrograms: [
+        ['plugin', '/usr/local/libexec/rebalance.py', 10],
+        ['important-plugin', 'backup/backup.py', 11],
+        ['plugin-dir', '/srv/plugins', 12],
+        ['subdaemon', 'hsmd:/usr/local/bin/remote_hsmd', 13],
+      ].map(([name, value, line]) => ({ name, value, at: { file: conf, line }, word: undefined })),
     });
   });
 
