@@ -1,6 +1,7 @@
 /** The one line that a launch leaves in the journal: what runs from now on, and how it came there. Only looks. */
 import { statSync } from 'node:fs';
 import { quote } from '../errors.ts';
+import { isHeldLibrary } from '../snapshot/store/layout.ts';
 import type { Placement } from '../snapshot/store/placement.ts';
 import type { Taken } from '../snapshot/take/terms.ts';
 
@@ -13,11 +14,22 @@ const PLURALS: Readonly<Record<Placement, string>> = {
 
 /** Words it, without the time that it took. */
 export function launchLine({ record, reused, directory }: Taken, snapshot: string): string {
+  const { files, archiveIs, lightningd, libraries } = record;
+  const programs = files.filter(({ path }) => !isHeldLibrary(path));
   const counts = new Map<Placement, number>();
-  for (const { placement } of record.files) counts.set(placement, (counts.get(placement) ?? 0) + 1);
+  for (const { placement } of programs) counts.set(placement, (counts.get(placement) ?? 0) + 1);
   const how = [...counts].map(([placement, count]) => `${count} ${PLURALS[placement]}`).join(', ');
-  const why = counts.has('copy') ? whyCopied(record.lightningd, directory.stat()) : undefined;
-  return `${record.version} from ${quote(snapshot)}, root ${record.root}, ${reused ? 'as it was' : 'new'}: ${how}${why === undefined ? '' : ` (${why})`}`;
+  const isPlain = counts.has('copy') && archiveIs === undefined;
+  const why = isPlain ? whyCopied(lightningd, directory.stat()) : undefined;
+  const parts = [
+    `${record.version} from ${quote(snapshot)}`,
+    `root ${record.root}`,
+    `${reused ? 'as it was' : 'new'}: ${how}${why === undefined ? '' : ` (${why})`}`,
+    libraries === undefined
+      ? 'libraries left to the system'
+      : `${files.length - programs.length} libraries held`,
+  ];
+  return parts.join(', ');
 }
 
 /** The usual reasons; of a release archive, and where the source is gone, there is none to be told. */

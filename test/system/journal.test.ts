@@ -39,7 +39,7 @@ function makeWorld() {
 
 const LINE = (how: string) =>
   new RegExp(
-    `^<6>holdfast: v25\\.12 from '/.*/lightning/subdaemons/[0-9a-f]{16}', root [0-9a-f]{64}, ${how}, \\d+ ms$`,
+    `^<6>holdfast: v25\\.12 from '/.*/lightning/subdaemons/[0-9a-f]{16}', root [0-9a-f]{64}, ${how}, \\d+ libraries held, \\d+ ms$`,
   );
 
 test('a launch leaves one line there: version, place, root, how the files were placed, how long it took', () => {
@@ -61,10 +61,18 @@ test('a launch by hard links names them; one on another file system says why it 
   if (elsewhere === '') ctx.skip('there is no /dev/shm that may be written to');
   try {
     const [line = ''] = ours(run(['run', `--snapshot-dir=${elsewhere}/store`, ...words]).stderr).slice(-1);
-    expect(line).toMatch(/\d+ copies \(\/.*\/lightningd is on another file system\), \d+ ms$/);
+    expect(line).toMatch(
+      /\d+ copies \(\/.*\/lightningd is on another file system\), \d+ libraries held, \d+ ms$/,
+    );
   } finally {
     spawnSync('rm', ['-rf', elsewhere]);
   }
+});
+
+test('libraries that are left to the system are not called held', () => {
+  const { run, words, ours } = makeWorld();
+  const [line] = ours(run(['run', '--libraries=leave', ...words]).stderr);
+  expect(line).toMatch(/hard links, libraries left to the system, \d+ ms$/);
 });
 
 test('it is silent with --quiet, without JOURNAL_STREAM, and where that names another stream', () => {
