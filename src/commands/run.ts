@@ -9,7 +9,8 @@ import type { Context } from './context.ts';
 import { launchLine } from './launch-line.ts';
 import { foreignOwner } from './take/foreign-owner.ts';
 import { type PrepareOptions, prepare } from './take/prepare.ts';
-import { findTarget, refuseMissingConf } from './take/target.ts';
+import { refuseMissingConf } from './take/target.ts';
+import { findTargetInTime } from './take/target-in-time.ts';
 import type { OnUpgradeOptions, RunEnd } from './upgrade/supervisor.ts';
 
 /** What the operator asked of a launch. */
@@ -27,7 +28,7 @@ export interface RunOptions extends PrepareOptions {
  * @throws HoldfastError `NOT_FOUND`, `NOT_EXECUTABLE`, or why holdfast itself failed
  */
 export async function run(options: RunOptions, context: Context, inherited: Inherited): Promise<RunEnd> {
-  const target = findTarget({ ...options, from: options.use ?? options.from }, context);
+  const target = await findTargetInTime({ ...options, from: options.use ?? options.from }, context);
   // a --conf file that is not there: lightningd will say so, and a snapshot would go to the wrong lightning-dir
   const { answersOnly, missingConf } = target.options;
   if (options.from === undefined && options.use === undefined && (answersOnly || missingConf !== undefined)) {

@@ -1,6 +1,6 @@
 /** An installation as the source of a snapshot. What reads it is loaded when there is need: an unchanged launch has none. */
 import { realpathSync } from 'node:fs';
-import { systemError } from '../../errors.ts';
+import { errnoOf, systemError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
 import type { Listing, Source, Unsettled, Versions } from '../../snapshot/take/source.ts';
 
@@ -19,7 +19,7 @@ export class InstallationSource implements Source {
   readonly #terms: InstallationTerms;
 
   /**
-   * @param lightningd as found in PATH or named; it was there a moment ago
+   * @param lightningd as found in PATH or named; it was there a moment ago, and may be gone again
    * @throws HoldfastError `SYSTEM`
    */
   constructor(lightningd: string, terms: InstallationTerms) {
@@ -28,17 +28,31 @@ export class InstallationSource implements Source {
     try {
       this.path = realpathSync.native(lightningd);
     } catch (error) {
-      throw systemError('find', lightningd, error);
+      if (errnoOf(error) !== 'ENOENT') throw systemError('find', lightningd, error);
+      this.path = lightningd;
     }
   }
 
-  /** Nothing is to be made for what is none. @throws HoldfastError `NOT_AN_INSTALLATION` */
-  async check(): Promise<void> {
-    (await import('../../lightning/installation/installation.ts')).findInstallation(this.path);
+  /**
+   * Nothing is to be made for what is none; what is being put there just now is waited for.
+   * @throws HoldfastError `NOT_AN_INSTALLATION`
+   */
+  async check(settleMs: number, notice: (message: string) => void): Promise<void> {
+    const { findInstallation } = await import('../../lightning/installation/installation.ts');
+    try {
+      findInstallation(this.path);
+    } catch {
+      const look = () => findInstallation(this.path);
+      await (await import('./gone.ts')).awaitInstallation(look, this.path, settleMs, notice);
+    }
   }
 
   async list(_store: Directory): Promise<Listing | Unsettled> {
-    return (await import('./list-installation.ts')).listInstallation(this.path, this.#terms.apart);
+    try {
+      return (await import('./list-installation.ts')).listInstallation(this.path, this.#terms.apart);
+    } catch (error) {
+      return (await import('./gone.ts')).asUnsettled(error, this.path);
+    }
   }
 
   async versions(directory: string, listing: Listing): Promise<Versions | Unsettled> {

@@ -62,7 +62,7 @@ export async function prepare(
   const terms = termsOf(options, context, pinning, source);
   const observer = observerOf(terms, context, steps);
   try {
-    if (!existsSync(place)) await source.check?.();
+    if (!existsSync(place)) await source.check?.(terms.settleMs, context.notice);
     const { taken, ...chosen } = await takeWhereItRuns(place, source, {
       terms,
       observer,

@@ -14,6 +14,12 @@ export interface TargetOptions {
   readonly args: readonly Buffer[];
 }
 
+/** How long to wait for one that is gone for a moment, and where a snapshot of it may be. */
+export interface TimelyOptions extends TargetOptions {
+  readonly settleMs: number;
+  readonly snapshotDir: string | undefined;
+}
+
 /** lightningd as named, and what its arguments say. */
 export interface Target {
   /** as found in PATH or named, or the release archive; absolute */

@@ -8,6 +8,7 @@ import { packageState } from '../packages/record.ts';
 import { lookForBroken } from './broken-programs.ts';
 import type { Contents } from './contents.ts';
 import { programsNamedBy } from './named.ts';
+import { SUBDAEMONS } from './subdaemons.ts';
 import { lookForTemporaries } from './temporary-files.ts';
 import type { Look, UpgradeTrace } from './trace.ts';
 
@@ -29,7 +30,12 @@ export function findUpgradeTraces(contents: Contents, programs: readonly string[
   ];
   const own = contents.directories.filter(({ path }) => !contents.shared.includes(path));
   const [changedNs = 0n] = own.map(({ stat }) => stat.mtimeNs).sort((a, b) => (a > b ? -1 : 1));
-  const record = packageState({ lightningd: source, directories: own.map(({ path }) => path), changedNs });
+  const record = packageState({
+    lightningd: source,
+    programs: SUBDAEMONS,
+    directories: own.map(({ path }) => path),
+    changedNs,
+  });
   const traces = looks.flatMap(look => look.traces);
   if (record?.state === 'unfinished') {
     traces.unshift({ path: record.path, reason: record.reason, passesInMs: undefined });

@@ -5,7 +5,6 @@
  */
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { chunksOf } from '../../linux/elf.ts';
-import { SUBDAEMONS } from '../installation/subdaemons.ts';
 import type { Installed, PackageState } from './state.ts';
 
 /** A log of more is that of a transaction of thousands of packages. */
@@ -18,7 +17,7 @@ export function rpmState(database: string, installed: Installed): PackageState |
     const { size, mtimeNs } = fstatSync(fd, { bigint: true });
     if (mtimeNs < installed.changedNs || size > MOST_BYTES) return undefined;
     // a name may be cut in two by a page of the database: hardly all of them
-    const names = SUBDAEMONS.map(name => Buffer.from(`\0${name}\0`));
+    const names = installed.programs.map(name => Buffer.from(`\0${name}\0`));
     for (const chunk of chunksOf(fd, [{ offset: 0, length: Number(size) }], 64)) {
       if (names.some(name => chunk.includes(name))) return { state: 'unpacked' };
     }

@@ -4,6 +4,8 @@
 export interface Installed {
   /** lightningd, absolute, links resolved */
   readonly lightningd: string;
+  /** names of files that belong to it and to nothing else */
+  readonly programs: readonly string[];
   /** the directories that its files are in, absolute */
   readonly directories: readonly string[];
   /** when the youngest of its directories changed, ns since the epoch */

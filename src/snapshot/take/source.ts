@@ -59,7 +59,7 @@ export interface Source {
   /** of an archive its identity, '' where that cannot be relied on; of an installation undefined: each file has its own */
   readonly identity: string | undefined;
   /** Refuses what is none, before anything is made for it. @throws HoldfastError `NOT_AN_INSTALLATION` */
-  check?(): Promise<void>;
+  check?(settleMs: number, notice: (message: string) => void): Promise<void>;
   /**
    * Lists the installation, unless it shows traces of an upgrade; an archive is unpacked in the store, under a staging name
    * that is locked as live. May be called again, after `release`.

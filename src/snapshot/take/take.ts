@@ -182,9 +182,12 @@ function isPassing(error: unknown): error is HoldfastError {
 /** ESTALE: not the file that was listed any more; ENOENT: gone since its directory was read. */
 const PASSING: ReadonlySet<string> = new Set(['ESTALE', 'ENOENT']);
 
+/** What findInstallation says of files that are being removed. */
+const GONE: ReadonlySet<string> = new Set(['NOT_AN_INSTALLATION', 'NOT_FOUND']);
+
 /** Not an installation, though a snapshot was taken of it: its files are being removed and put back. */
 function isInterrupted(error: unknown, { store, source }: Work): error is HoldfastError {
-  if (!(error instanceof HoldfastError) || error.code !== 'NOT_AN_INSTALLATION') return false;
+  if (!(error instanceof HoldfastError) || !GONE.has(error.code)) return false;
   if (source.identity !== undefined) return false; // an archive is not upgraded in place
   return listStore(store).snapshots.some(id => {
     const directory = enterOrPass(store, id); // without the store's lock: another launch may wipe it just now

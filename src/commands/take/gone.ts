@@ -1,0 +1,141 @@
+/**
+ * An installation that is gone for a moment: pacman unlinks all of a package first, `rm -r p; cp -a new p` takes longer.
+ * Waited for like any other half upgrade, where it was an installation before, for a snapshot of it is there, and where
+ * somebody is at it now, for a directory on the way to it has changed a moment ago.
+ */
+import { readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { HoldfastError } from '../../errors.ts';
+import { joinPath } from '../../lightning/config/byte-string.ts';
+import { readLightningOptions } from '../../lightning/config/options.ts';
+import { monotonicMs, sleep } from '../../linux/time.ts';
+import { isSnapshotName, STORE_NAME } from '../../snapshot/store/layout.ts';
+import type { Unsettled } from '../../snapshot/take/source.ts';
+import type { Context } from '../context.ts';
+import { recordOf } from '../installed/installed-now.ts';
+import { findTarget, type Target, type TargetOptions, type TimelyOptions } from './target.ts';
+
+/** How often to look again, ms. */
+const LOOK_MS = 100;
+
+/** A directory that has changed less than this ago may change again, ms. */
+const YOUNG_MS = 2_000;
+
+/** What a file that is being replaced looks like: not there, or there and not yet to be executed (GNU install). */
+const PASSING: ReadonlySet<string> = new Set(['NOT_FOUND', 'NOT_EXECUTABLE', 'NOT_AN_INSTALLATION']);
+
+/** As findTarget; waits where lightningd is gone for a moment. @throws HoldfastError `NOT_FOUND`, `NOT_EXECUTABLE` */
+export async function awaitTarget(options: TimelyOptions, context: Context): Promise<Target> {
+  const deadline = monotonicMs() + options.settleMs;
+  const paths = candidates(options, context);
+  const { cwd, environment } = context;
+  const { lightningDir, answersOnly } = readLightningOptions(options.args, { cwd, home: environment.HOME });
+  const store = options.snapshotDir ?? `${lightningDir}/${STORE_NAME}`;
+  const wasThere = hasSnapshotOf(paths, store);
+  return wait(() => findTarget(options, context), {
+    isWorthIt: () => !answersOnly && (wasThere || paths.some(isChanging)),
+    deadline,
+    settleMs: options.settleMs,
+    notice: context.notice,
+  });
+}
+
+/** Runs `look` until it finds an installation, or nobody is at it any more. @throws HoldfastError what `look` throws at last */
+export async function awaitInstallation(
+  look: () => void,
+  lightningd: string,
+  settleMs: number,
+  notice: Context['notice'],
+): Promise<void> {
+  const deadline = monotonicMs() + settleMs;
+  await wait(look, { isWorthIt: () => isChanging(lightningd), deadline, settleMs, notice });
+}
+
+/** What an attempt at a snapshot makes of it. @throws `error` itself where nobody is at the installation */
+export function asUnsettled(error: unknown, lightningd: string): Unsettled {
+  if (!isPassing(error) || !isChanging(lightningd)) throw error;
+  const unsettled = new HoldfastError('GATE', `${UNDER_WAY}: ${error.message}`, {
+    path: error.path,
+    cause: error,
+    hint: [...error.hints, 'wait until the upgrade is complete, then try again'],
+  });
+  return { unsettled };
+}
+
+const UNDER_WAY = 'an upgrade seems to be under way';
+
+function isPassing(error: unknown): error is HoldfastError {
+  return error instanceof HoldfastError && PASSING.has(error.code);
+}
+
+interface Waiting {
+  readonly isWorthIt: () => boolean;
+  readonly deadline: number;
+  readonly settleMs: number;
+  readonly notice: Context['notice'];
+}
+
+async function wait<T>(look: () => T, { isWorthIt, deadline, settleMs, notice }: Waiting): Promise<T> {
+  for (let said = false; ; said = true) {
+    try {
+      return look();
+    } catch (error) {
+      if (!isPassing(error) || monotonicMs() >= deadline || !isWorthIt()) throw error;
+      if (!said)
+        notice(`${UNDER_WAY}: ${error.message}; waiting up to ${settleMs / 1000} s for it to settle`);
+      await sleep(Math.min(LOOK_MS, Math.max(0, deadline - monotonicMs())));
+    }
+  }
+}
+
+/** The paths that the word may mean. */
+function candidates({ lightningd = 'lightningd' }: TargetOptions, { cwd, environment }: Context): string[] {
+  if (lightningd.includes('/')) return [joinPath(cwd, lightningd)];
+  const directories = (environment.PATH ?? '').split(':');
+  return directories.map(directory => joinPath(joinPath(cwd, directory), lightningd));
+}
+
+function hasSnapshotOf(paths: readonly string[], store: string): boolean {
+  return snapshotsIn(store).some(snapshot => {
+    const record = recordOf(snapshot);
+    return record !== undefined && (paths.includes(record.named) || paths.includes(record.lightningd));
+  });
+}
+
+/** Those of the store, and the one in a fallback that it leads to. */
+function snapshotsIn(store: string): string[] {
+  try {
+    const own = readdirSync(store)
+      .filter(isSnapshotName)
+      .map(name => `${store}/${name}`);
+    return [...own, realpathSync.native(`${store}/current`)];
+  } catch {
+    return []; // there is none, or none for us
+  }
+}
+
+/** Is somebody at the directories around lightningd? The nearest that are there count, ctimes too: cp -a sets mtimes back. */
+export function isChanging(lightningd: string): boolean {
+  let bin = dirname(lightningd);
+  while (statOf(bin) === undefined && bin !== '/') bin = dirname(bin);
+  const around =
+    bin === dirname(lightningd)
+      ? [bin, dirname(bin), `${dirname(bin)}/libexec`, `${dirname(bin)}/libexec/c-lightning`]
+      : [bin];
+  return around
+    .flatMap(path => statOf(path) ?? [])
+    .some(({ mtimeMs, ctimeMs }) => isYoung(mtimeMs) || isYoung(ctimeMs));
+}
+
+function isYoung(ms: number): boolean {
+  const age = Date.now() - ms;
+  return age >= 0 && age < YOUNG_MS;
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined; // not there, or not for us to look at
+  }
+}
