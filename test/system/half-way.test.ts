@@ -159,6 +159,32 @@ test('what strings cannot tell is said to be unknown, not to agree', () => {
   expect(stderr).toMatch(/the release of .*plugins\/bcli.* is unknown/);
 });
 
+test.each([
+  ['exec "%" "$@"', true],
+  ['export CLN=1\nexec env CLN=2 % "$@"', true],
+  ['% "$@"', true],
+  ['cd /\nPATH=/opt/cln/bin exec lightningd "$@"', true],
+  ['exec "$CLN/bin/lightningd" "$@"', true],
+  ['# as exec % would\necho lightningd: a stand-in\nlog=/var/log/lightningd.log', false],
+  ['exec "$(dirname "$0")/lightningd-real" "$@"', false],
+])(
+  'a script in lightningd’s place, %j: said at every launch where it executes another one',
+  (script, isSaid) => {
+    const { installed, words, other } = made('v26.03');
+    const text = script.replaceAll('%', other('v25.12').lightningd);
+    put(installed.lightningd, `#!/bin/sh\n[ "$1" != --version ] || exec echo v26.03\n${text}\n`);
+    ageDirectories(installed.prefix);
+    for (const reused of [false, true]) {
+      const { status, stdout, stderr } = holdfast(['snapshot', '--json', ...words]);
+      expect(status, stderr).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ reused });
+      if (isSaid)
+        expect(stderr).toMatch(/is a script that executes '.*lightningd': what that starts is not protected/);
+      else expect(stderr).not.toContain('is a script');
+    }
+  },
+);
+
 describe('whole: taken, with a word', () => {
   test('a built-in plugin was removed: lightningd starts without it', () => {
     const { plugins, snapshot, dir } = made();

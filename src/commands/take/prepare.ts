@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import type { ArchiveChecksum } from '../../archive/checksum.ts';
 import { HoldfastError, quote } from '../../errors.ts';
 import { readBootId } from '../../linux/proc/boot-id.ts';
+import { isScript } from '../../linux/script.ts';
 import type { FallbackOrigin } from '../../snapshot/fallback/candidates.ts';
 import { STORE_NAME } from '../../snapshot/store/layout.ts';
 import type { Method } from '../../snapshot/store/placement.ts';
@@ -165,8 +166,18 @@ const LEAST_LOCK_MS = 5000;
 
 /** What the operator should know of a snapshot that is used, and what a new one has lost. */
 async function warningsOf(taken: Taken, source: Source): Promise<readonly string[]> {
-  if (taken.reused || source.identity !== undefined) return taken.warnings;
-  return [...taken.warnings, ...(await import('./lost-by-copy.ts')).lostByCopy(taken.record)];
+  const warnings = [...taken.warnings];
+  const program = taken.directory.at(taken.record.program);
+  if (isScript(program)) {
+    const other = (await import('../../lightning/installation/wrapper.ts')).executesAnother(program);
+    if (other !== undefined) {
+      warnings.push(
+        `${quote(source.path)} is a script that executes ${quote(other)}: what that starts is not protected; name it in the script's place`,
+      );
+    }
+  }
+  if (taken.reused || source.identity !== undefined) return warnings;
+  return [...warnings, ...(await import('./lost-by-copy.ts')).lostByCopy(taken.record)];
 }
 
 function isNoexec(error: unknown): error is HoldfastError {
