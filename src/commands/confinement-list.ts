@@ -2,10 +2,11 @@
  * What `run --confine` allowed, for `status`: the kernel shows nobody's Landlock rules. It is written into a file without
  * a name (memfd_create(2)) that lightningd holds open, sealed: it is there as long as it is true, and no longer.
  */
-import { closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, readdirSync, readlinkSync } from 'node:fs';
 import { systemError } from '../errors.ts';
 import { sealedFile } from '../linux/process/memory-file.ts';
 import { duplicate } from '../linux/process/state.ts';
+import { readRegularFile } from '../linux/read-file.ts';
 
 /** What may be executed: a program, or every program below a directory. */
 export interface Allowed {
@@ -16,6 +17,9 @@ export interface Allowed {
 }
 
 const NAME = 'holdfast-confine';
+
+/** More is none of ours: a list has some hundred lines. */
+const MOST_BYTES = 1024 * 1024;
 
 /** Clear of what the caller numbers by hand, as the live lock is (launch.ts). */
 const LEAST_DESCRIPTOR = 10;
@@ -41,10 +45,20 @@ export function readList(pid: number, proc = '/proc'): readonly Allowed[] | unde
     const fd = readdirSync(directory).find(
       name => targetOf(`${directory}/${name}`) === `/memfd:${NAME} (deleted)`,
     );
-    return fd === undefined ? undefined : JSON.parse(readFileSync(`${directory}/${fd}`, 'utf8'));
+    if (fd === undefined) return undefined;
+    const { bytes } = readRegularFile(`${directory}/${fd}`, { mostBytes: MOST_BYTES, follow: true });
+    const value: unknown = JSON.parse(bytes.toString('utf8'));
+    return isList(value) ? value : undefined;
   } catch {
-    return undefined; // EACCES, or gone meanwhile
+    return undefined; // EACCES, gone meanwhile, or not what we wrote: the node's user can make one by this name
   }
+}
+
+function isList(value: unknown): value is readonly Allowed[] {
+  return (
+    Array.isArray(value) &&
+    value.every(item => typeof item?.path === 'string' && typeof item?.why === 'string')
+  );
 }
 
 function targetOf(link: string): string | undefined {

@@ -328,7 +328,9 @@ test('twenty launches at the same moment agree on one snapshot, and leave no sta
       let said = '';
       child.stdout.on('data', text => (said += text));
       child.stderr.on('data', text => (said += text));
-      return new Promise<string>(resolve => child.once('close', () => resolve(said.trim())));
+      return new Promise<string>(resolve =>
+        child.once('close', () => resolve(said.trim().split('\n').at(-1) ?? '')),
+      );
     }),
   );
   expect(new Set(ended).size).toBe(1);

@@ -1,8 +1,9 @@
 /** Which paths of holdfast and of Node.js a unit should name. Only looks. */
 
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, realpathSync, statSync } from 'node:fs';
+import { accessSync, constants, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { whatOthersMayChange } from '../../linux/trust.ts';
 import type { Context } from '../context.ts';
 
 /** Where systemd looks for programs that have no slash in their name, and the PATH of a unit that sets none. */
@@ -34,10 +35,13 @@ export function nodeFor(path: string, current: string, uid: number): string | un
   return found !== undefined && (!mayExecute(found, uid) || isNewEnough(found)) ? undefined : current;
 }
 
-/** Root executes only what nobody else could have written. */
+/** Root executes only what nobody else could have put there. */
 export function mayExecute(path: string, uid: number): boolean {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat !== undefined && (uid !== 0 || (stat.uid === 0 && (stat.mode & 0o022) === 0));
+  try {
+    return uid !== 0 || whatOthersMayChange(path, [uid]) === undefined;
+  } catch {
+    return false; // it is gone, or in the middle of an upgrade
+  }
 }
 
 /** A program by its name, as execvp(3) finds it. */

@@ -12,7 +12,7 @@ import { tryLock } from '../../linux/flock.ts';
 import { fileMode } from '../../manifest/entry.ts';
 import { stagingName } from '../store/layout.ts';
 import { removeTree } from '../store/remove-tree.ts';
-import { placeFile } from '../take/place.ts';
+import { ownersAbove, placeFile } from '../take/place.ts';
 
 /** What came of one method: null where it could not be tried. */
 export interface MethodTrial {
@@ -35,7 +35,7 @@ export interface SampleFile {
 
 /**
  * Tries both methods.
- * @param owner the user that the store would belong to
+ * @param owner the user that the store would belong to, where there is none yet
  * @throws HoldfastError `SYSTEM` where the probe cannot be removed again
  */
 export function tryPlacement(directory: Directory, sample: SampleFile, owner: bigint): PlacementTrial {
@@ -71,10 +71,9 @@ function tryMethod(
   owner: bigint,
 ): MethodTrial {
   try {
-    const placed = placeFile(staging, { path: method, source, stat, mode: fileMode(stat) }, method, {
-      store: owner,
-      parent: owner,
-    });
+    const owners = { store: owner, parent: ownersAbove(staging).store };
+    const file = { path: method, source, stat, mode: fileMode(stat) };
+    const placed = placeFile(staging, file, method, owners);
     if (placed.placement === 'copy') {
       closeSync(placed.from);
       closeSync(placed.to);

@@ -9,10 +9,11 @@
  *
  * Why an identity proves content, and what does not move it: identity.ts. Across boots: boot.ts.
  */
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { errnoOf, HoldfastError, systemError } from '../../errors.ts';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { errnoOf, HoldfastError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
 import { kernelClockMs } from '../../linux/proc/boot-id.ts';
+import { readRegularFile } from '../../linux/read-file.ts';
 import { RECORD_NAME } from './layout.ts';
 import { isPlacement, type Placement } from './placement.ts';
 
@@ -129,8 +130,9 @@ export function isRecordOf(snapshot: Directory, user: bigint): boolean {
 export function writeRecord(snapshot: Directory, record: SnapshotRecord, warnings: string[]): void {
   const temporary = `${RECORD_NAME}.new`;
   try {
+    snapshot.attempt('remove', temporary, path => rmSync(path, { force: true })); // what a crash left
     snapshot.attempt('write', temporary, path =>
-      writeFileSync(path, JSON.stringify(record), { mode: 0o644 }),
+      writeFileSync(path, JSON.stringify(record), { mode: 0o644, flag: 'wx' }),
     );
     snapshot.attempt('write', RECORD_NAME, path => renameSync(snapshot.at(temporary), path));
   } catch (error) {
@@ -142,17 +144,17 @@ export function writeRecord(snapshot: Directory, record: SnapshotRecord, warning
 
 /** The record of a snapshot, or undefined where there is none that we could have written. */
 export function readRecord(snapshot: Directory): SnapshotRecord | undefined {
-  const stat = snapshot.lstat(RECORD_NAME);
-  if (stat === undefined || !stat.isFile() || stat.size > MAX_RECORD_BYTES) return undefined;
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = readFileSync(snapshot.at(RECORD_NAME), 'utf8');
+    const options = { mostBytes: MAX_RECORD_BYTES, shownAs: snapshot.show(RECORD_NAME) };
+    ({ bytes } = readRegularFile(snapshot.at(RECORD_NAME), options));
   } catch (error) {
-    if (errnoOf(error) === 'EACCES' || errnoOf(error) === 'ENOENT') return undefined;
-    throw systemError('read', snapshot.show(RECORD_NAME), error);
+    const isNone = error instanceof HoldfastError && error.code === 'UNREADABLE';
+    if (isNone || ['EACCES', 'ENOENT', 'ELOOP', 'ENXIO'].includes(errnoOf(error) ?? '')) return undefined;
+    throw error;
   }
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(bytes.toString('utf8'));
     return isRecord(value) ? value : undefined;
   } catch {
     return undefined; // cut short or damaged: it proves nothing
