@@ -10,9 +10,10 @@
  *
  * Whatever fails is a HoldfastError: decide on its `code`. Nothing is printed, and the process is left as it was.
  */
-import { resolve } from 'node:path';
+
 import { type SnapshotResult, snapshot } from './commands/snapshot.ts';
 import type { PrepareOptions } from './commands/take/prepare.ts';
+import { absolutePath } from './linux/path.ts';
 import {
   type SnapshotReport,
   type VerifyOptions,
@@ -59,10 +60,13 @@ export function buildSnapshot(options: BuildOptions = {}): Promise<SnapshotResul
   const { lightningd, from, lightningDir, snapshotDir, method = 'auto', expectRoot, onWarning } = options;
   const request: PrepareOptions = {
     lightningd,
-    from: from === undefined ? undefined : resolve(from),
+    from: from === undefined ? undefined : absolutePath(process.cwd(), from),
     checksum: { sha256: undefined, sums: undefined },
-    args: lightningDir === undefined ? [] : [Buffer.from(`--lightning-dir=${resolve(lightningDir)}`)],
-    snapshotDir: snapshotDir === undefined ? undefined : resolve(snapshotDir),
+    args:
+      lightningDir === undefined
+        ? []
+        : [Buffer.from(`--lightning-dir=${absolutePath(process.cwd(), lightningDir)}`)],
+    snapshotDir: snapshotDir === undefined ? undefined : absolutePath(process.cwd(), snapshotDir),
     method,
     fallback: options.fallback ?? true,
     gate: options.gate ?? true,
@@ -92,5 +96,5 @@ export function buildSnapshot(options: BuildOptions = {}): Promise<SnapshotResul
  * @throws HoldfastError `NO_SNAPSHOT` where there is none, `SYSTEM` where the directory cannot be entered
  */
 export async function verifySnapshot(path: string, options: VerifyOptions = {}): Promise<SnapshotReport> {
-  return (await verifyAt(resolve(path), options)).report;
+  return (await verifyAt(absolutePath(process.cwd(), path), options)).report;
 }

@@ -1,8 +1,8 @@
 /** The command line of `export`. */
-import { resolve } from 'node:path';
 import { exportSnapshot as exportCommand } from '../commands/export.ts';
 import { HoldfastError, quote } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
+import { absolutePath } from '../linux/path.ts';
 import type { Surroundings } from './context.ts';
 import { nodeOptions } from './node-options.ts';
 import type { Outcome } from './outcome.ts';
@@ -18,8 +18,8 @@ export async function exportSnapshot(request: CommandRequest, surroundings: Surr
     const result = await exportCommand(
       {
         ...nodeOptions(options, cwd),
-        snapshot: { word, path: resolve(cwd, word) },
-        file: resolve(cwd, file),
+        snapshot: { word, path: absolutePath(cwd, word) },
+        file: absolutePath(cwd, file),
         onProgress: ({ done, total }) => progress.show('verifying', Number(done), Number(total)),
       },
       surroundings,

@@ -1,7 +1,7 @@
 /** The command line of `guard`. */
-import { resolve } from 'node:path';
 import { guard as guardCommand } from '../commands/guard.ts';
 import { VERDICT_EXIT } from '../exit-codes.ts';
+import { absolutePath } from '../linux/path.ts';
 import { renderGuard } from '../render/guard.ts';
 import type { Surroundings } from './context.ts';
 import type { Outcome } from './outcome.ts';
@@ -11,7 +11,7 @@ import type { CommandRequest } from './take-options.ts';
 export function guard({ options, operands }: CommandRequest, surroundings: Surroundings): Outcome {
   const after = options.after === true;
   const report = guardCommand(
-    { lightningds: operands.map(word => resolve(surroundings.cwd, word.toString())), after },
+    { lightningds: operands.map(word => absolutePath(surroundings.cwd, word.toString())), after },
     surroundings,
   );
   const text = options.quiet === true ? '' : renderGuard(report, after, options.verbose === true);

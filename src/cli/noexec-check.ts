@@ -1,8 +1,8 @@
 /** The command line of `noexec-check`. */
-import { resolve } from 'node:path';
 import { nodeDirectory } from '../commands/node-directory.ts';
 import { noexecCheck } from '../commands/noexec-check.ts';
 import { VERDICT_EXIT } from '../exit-codes.ts';
+import { absolutePath } from '../linux/path.ts';
 import { renderNoexecCheck } from '../render/noexec-check.ts';
 import type { Surroundings } from './context.ts';
 import { nodeOptions } from './node-options.ts';
@@ -18,7 +18,7 @@ export function checkNoexec({ options, operands }: CommandRequest, surroundings:
   const { lightningDir, store } = nodeDirectory(nodeOptions(options, cwd), surroundings, 'configuration');
   const report = noexecCheck(
     {
-      directories: operands.map(word => resolve(cwd, word.toString())),
+      directories: operands.map(word => absolutePath(cwd, word.toString())),
       store,
       lightningDir,
       lightningd: undefined,

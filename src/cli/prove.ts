@@ -1,7 +1,7 @@
 /** The command line of `prove`. */
-import { resolve } from 'node:path';
 import { fileInCurrent, prove as proveCommand } from '../commands/prove.ts';
 import { EXIT } from '../exit-codes.ts';
+import { absolutePath } from '../linux/path.ts';
 import type { Surroundings } from './context.ts';
 import { nodeOptions } from './node-options.ts';
 import type { Outcome } from './outcome.ts';
@@ -18,7 +18,9 @@ export async function prove(
   const { cwd } = surroundings;
   const word = operands[0]!.toString(); // the table asks for one operand
   const isNamed = NAMES_A_SNAPSHOT.some(name => options[name] !== undefined);
-  const file = isNamed ? fileInCurrent(word, nodeOptions(options, cwd), surroundings) : resolve(cwd, word);
+  const file = isNamed
+    ? fileInCurrent(word, nodeOptions(options, cwd), surroundings)
+    : absolutePath(cwd, word);
   const proof = await proveCommand(file);
   return { status: EXIT.ok, text: `${JSON.stringify(proof, null, 2)}\n`, json: proof };
 }

@@ -1,13 +1,13 @@
 /** The command line of `root`. */
-import { resolve } from 'node:path';
 import { root as rootCommand } from '../commands/root.ts';
 import { EXIT } from '../exit-codes.ts';
+import { absolutePath } from '../linux/path.ts';
 import type { Surroundings } from './context.ts';
 import type { Outcome } from './outcome.ts';
 import type { CommandRequest } from './take-options.ts';
 
 /** Prints the 64 digits and a newline. */
 export async function root({ operands }: CommandRequest, surroundings: Surroundings): Promise<Outcome> {
-  const result = await rootCommand(resolve(surroundings.cwd, operands[0]!.toString()), surroundings); // the table asks for one operand
+  const result = await rootCommand(absolutePath(surroundings.cwd, operands[0]!.toString()), surroundings); // the table asks for one operand
   return { status: EXIT.ok, text: `${result.root}\n`, json: result };
 }

@@ -1,8 +1,8 @@
 /** The options that `run` and `snapshot` share, from words to values. Pure. */
-import { resolve } from 'node:path';
 import type { ArchiveChecksum } from '../archive/checksum.ts';
 import type { PrepareOptions } from '../commands/take/prepare.ts';
 import { HoldfastError, quote } from '../errors.ts';
+import { absolutePath } from '../linux/path.ts';
 import { METHODS, type Method } from '../snapshot/store/placement.ts';
 import type { Surroundings } from './context.ts';
 import { LIBRARIES } from './table.ts';
@@ -49,7 +49,7 @@ function readChecksum({ from, sha256, sums }: GivenOptions, cwd: string): Archiv
 
 /** A directory as given, made absolute. */
 export function absolute(value: string | true | undefined, cwd: string): string | undefined {
-  return typeof value === 'string' ? resolve(cwd, value) : undefined;
+  return typeof value === 'string' ? absolutePath(cwd, value) : undefined;
 }
 
 /** `--expect-root`: 64 lower-case hex digits. @throws HoldfastError `USAGE` */

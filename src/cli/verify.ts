@@ -1,8 +1,8 @@
 /** The command line of `verify`. */
-import { resolve } from 'node:path';
 import { verify as verifyCommand, verifyProof } from '../commands/verify.ts';
 import { HoldfastError } from '../errors.ts';
 import { VERDICT_EXIT } from '../exit-codes.ts';
+import { absolutePath } from '../linux/path.ts';
 import { renderVerify } from '../render/verify.ts';
 import type { Surroundings } from './context.ts';
 import { nodeOptions } from './node-options.ts';
@@ -23,7 +23,7 @@ export async function verify(request: CommandRequest, surroundings: Surroundings
         ? await verifyCommand(
             {
               ...common,
-              snapshot: word === undefined ? undefined : { word, path: resolve(cwd, word) },
+              snapshot: word === undefined ? undefined : { word, path: absolutePath(cwd, word) },
               expectRoot,
               running: options.running === true,
               onProgress: ({ done, total }) => progress.show('verifying', Number(done), Number(total)),
@@ -55,5 +55,5 @@ function proofWords(
   if (expectRoot === undefined) {
     throw new HoldfastError('USAGE', '--proof needs --expect-root: a proof brings its own root', { hint });
   }
-  return [resolve(cwd, file), proof, expectRoot];
+  return [absolutePath(cwd, file), proof, expectRoot];
 }

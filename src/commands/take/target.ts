@@ -31,17 +31,17 @@ export interface Target {
 export function findTarget({ lightningd, from, args }: TargetOptions, context: Context): Target {
   const { cwd, environment } = context;
   const skip = (path: string): boolean => path === context.self;
-  const locate = () => locateLightningd(lightningd ?? 'lightningd', { PATH: environment.PATH }, cwd, skip);
-  return {
-    lightningd: from ?? locate(),
-    options: readLightningOptions(args, { cwd, home: environment.HOME }),
-  };
+  const found = from ?? locateLightningd(lightningd ?? 'lightningd', { PATH: environment.PATH }, cwd, skip);
+  const options = readLightningOptions(args, { cwd, home: environment.HOME }, 'ours');
+  if (options.missingConf === undefined) {
+    for (const reason of options.unreadable) context.warn(`${reason}: lightningd goes on without it`);
+  }
+  return { lightningd: found, options };
 }
 
 /** A snapshot would go to the wrong lightning-dir. @throws HoldfastError `CONFIG` */
-export function refuseMissingConf({ missingConf }: LightningOptions): void {
+export function refuseMissingConf({ missingConf, unreadable }: LightningOptions): void {
   if (missingConf === undefined) return;
-  throw new HoldfastError('CONFIG', `there is no configuration file ${quote(missingConf)}`, {
-    path: missingConf,
-  });
+  const message = unreadable[0] ?? `there is no configuration file ${quote(missingConf)}`;
+  throw new HoldfastError('CONFIG', message, { path: missingConf });
 }

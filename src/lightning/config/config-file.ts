@@ -101,7 +101,7 @@ function readText(reading: Reading, path: ByteString, by: Included | undefined):
   }
   try {
     const stat = fstatSync(fd);
-    if (stat.isDirectory()) throw refuse(path, by, 'it is a directory (EISDIR)');
+    if (stat.isDirectory()) throw refuse(path, by, 'it is a directory (EISDIR)', undefined, 'EISDIR');
     if (stat.isCharacterDevice() && stat.rdev === NULL_DEVICE) return '';
     if (!stat.isFile())
       throw refuse(path, by, 'it is no regular file, and reading it would take it away from lightningd', [
@@ -139,8 +139,26 @@ function cannotRead(path: ByteString, by: Included | undefined, error: unknown):
   return fault('CONFIG', what(path, by), decodeForDisplay(path), error);
 }
 
-function refuse(path: ByteString, by: Included | undefined, why: string, hint?: string | readonly string[]) {
-  return new HoldfastError('CONFIG', `${what(path, by)}: ${why}`, { path: decodeForDisplay(path), hint });
+function refuse(
+  path: ByteString,
+  by: Included | undefined,
+  why: string,
+  hint?: string | readonly string[],
+  errno?: string,
+) {
+  return new HoldfastError('CONFIG', `${what(path, by)}: ${why}`, {
+    path: decodeForDisplay(path),
+    hint,
+    errno,
+  });
+}
+
+/**
+ * Does the error say that this very file cannot be opened or read, and no other that it includes? grab_file() of
+ * ccan/tal/grab_file fails then, and lightningd goes on without its default configuration files.
+ */
+export function cannotBeRead(path: ByteString, error: unknown): error is HoldfastError {
+  return error instanceof HoldfastError && error.errno !== undefined && error.path === decodeForDisplay(path);
 }
 
 /** `/etc/lightningd/config line 3: cannot include '/etc/lightningd/more'` */

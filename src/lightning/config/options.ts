@@ -6,9 +6,10 @@
  */
 import { basename } from 'node:path';
 import { HoldfastError, quote } from '../../errors.ts';
+import { resolveDots } from '../../linux/path.ts';
 import { type ByteString, byteString, bytesOf, decode, decodeForDisplay, joinPath } from './byte-string.ts';
 import { commandLineOptions, nameAndValue } from './command-line.ts';
-import { readConfigFile } from './config-file.ts';
+import { type ConfigLine, cannotBeRead, readConfigFile } from './config-file.ts';
 import {
   type LaunchContext,
   matters,
@@ -21,14 +22,16 @@ import {
 
 /** What we need to know about a launch. */
 export interface LightningOptions {
-  /** absolute; no trailing slash; links in it are not resolved */
+  /** absolute; no trailing slash; links in it are not resolved, but for one before a `..` */
   readonly lightningDir: string;
   /** `bitcoin`, `regtest`, ...: the name of the directory below the lightning-dir that the node works in */
   readonly network: string;
   /** the configuration files that were read, absolute, in the order read */
   readonly configFiles: readonly string[];
-  /** a file named by `--conf` that is not there: lightningd will refuse to start */
+  /** a file named by `--conf` that is not there, or cannot be read: lightningd will refuse to start */
   readonly missingConf: string | undefined;
+  /** why configuration files that are there cannot be read; lightningd goes on without those that --conf does not name */
+  readonly unreadable: readonly string[];
   /** absolute */
   readonly pidFile: string;
   /** `rpc-file=`, as it is written: relative to the directory that the node works in */
@@ -60,6 +63,9 @@ export interface ProgramOption {
   readonly word: Setting['word'];
 }
 
+/** Which configuration files are read, and what becomes of one that is there and cannot be: an error but for `ours`. */
+type Reads = 'configuration' | 'only --conf' | 'ours';
+
 /**
  * Reads `args` (lightningd's, without argv[0]) and the configuration files that they lead to:
  * 1. the command line;
@@ -67,13 +73,14 @@ export interface ProgramOption {
  * 3. without, `<lightning-dir>/config`, which may name the network, then `<lightning-dir>/<network>/config`;
  * 4. everything once more in the order files, command line: the last one wins.
  * When the command line asks for an answer only, no file is read: nothing in them matters then.
- * @param reads only a file named by `--conf`: step 3 is left out
+ * @param reads only a file named by `--conf`: step 3 is left out; or for a lightningd that we are about to become: what
+ *   we cannot read, it cannot read either
  * @throws HoldfastError CONFIG for a file that cannot be read; USAGE or CONFIG for a lightning-dir that is not UTF-8
  */
 export function readLightningOptions(
   args: readonly Buffer[],
   context: LaunchContext,
-  reads: 'configuration' | 'only --conf' = 'configuration',
+  reads: Reads = 'configuration',
 ): LightningOptions {
   const cwd = byteString(context.cwd);
   const words = commandLineOptions(args.map(byteString)).map<Setting>(option => ({
@@ -84,31 +91,48 @@ export function readLightningOptions(
     word: option.valueWord === undefined ? undefined : { index: option.valueWord, valueAt: option.valueAt },
   }));
   const first = settle(words, cwd, context);
-  if (first.answersOnly) return finish(first, [], undefined);
+  const files = new Files(reads);
+  if (first.answersOnly) return finish(first, files, undefined);
 
-  const files: ByteString[] = [];
-  const read = (path: ByteString, source: Source): Setting[] | undefined => {
+  if (first.conf !== undefined) {
+    const lines = files.read(first.conf, '--conf');
+    const missing = lines === undefined ? first.conf : undefined;
+    return finish(settle([...(lines ?? []), ...words], cwd, context), files, missing);
+  }
+  if (reads === 'only --conf') return finish(first, files, undefined);
+  const base = files.read(joinPath(first.lightningDir, 'config'), 'base config') ?? [];
+  const { network } = settle([...base, ...words], cwd, context);
+  const own = files.read(joinPath(joinPath(first.lightningDir, network), 'config'), 'network config') ?? [];
+  return finish(settle([...base, ...own, ...words], cwd, context), files, undefined);
+}
+
+/** The configuration files of one launch. */
+class Files {
+  readonly names: ByteString[] = [];
+  readonly unreadable: string[] = [];
+  readonly #reads: Reads;
+
+  constructor(reads: Reads) {
+    this.#reads = reads;
+  }
+
+  /** The settings in a file that matter; undefined where there is none, or lightningd will not be able to read it. */
+  read(path: ByteString, source: Source): Setting[] | undefined {
     const settings: Setting[] = [];
-    const found = readConfigFile(path, line => {
+    const take = (line: ConfigLine) => {
       const setting = { ...nameAndValue(line.text), source, at: line };
       if (matters(setting)) settings.push(setting);
-    });
-    files.push(...(found ?? []));
-    return found === undefined ? undefined : settings;
-  };
-  if (first.conf !== undefined) {
-    const lines = read(first.conf, '--conf');
-    return finish(
-      settle([...(lines ?? []), ...words], cwd, context),
-      files,
-      lines === undefined ? first.conf : undefined,
-    );
+    };
+    try {
+      const found = readConfigFile(path, take);
+      this.names.push(...(found ?? []));
+      return found === undefined ? undefined : settings;
+    } catch (error) {
+      if (this.#reads !== 'ours' || !cannotBeRead(path, error)) throw error;
+      this.unreadable.push(error.message);
+      return undefined;
+    }
   }
-  if (reads === 'only --conf') return finish(first, [], undefined);
-  const base = read(joinPath(first.lightningDir, 'config'), 'base config') ?? [];
-  const { network } = settle([...base, ...words], cwd, context);
-  const own = read(joinPath(joinPath(first.lightningDir, network), 'config'), 'network config') ?? [];
-  return finish(settle([...base, ...own, ...words], cwd, context), files, undefined);
 }
 
 /**
@@ -122,7 +146,7 @@ export function readNodeOptions(
     readonly conf: string | undefined;
   },
   context: LaunchContext,
-  reads: 'configuration' | 'only --conf',
+  reads: Exclude<Reads, 'ours'>,
 ): LightningOptions {
   const args: string[] = [];
   if (values.lightningDir !== undefined) args.push(`--lightning-dir=${values.lightningDir}`);
@@ -153,9 +177,10 @@ export function absoluteLightningDirArgs(args: readonly Buffer[], cwd: string): 
   return result;
 }
 
-function finish(state: State, files: readonly ByteString[], missingConf: ByteString | undefined) {
-  const lightningDir = decode(state.lightningDir.replace(/(?<=.)\/+$/, ''));
-  if (lightningDir === undefined) throw notUtf8(state);
+function finish(state: State, files: Files, missingConf: ByteString | undefined) {
+  const decoded = decode(state.lightningDir.replace(/(?<=.)\/+$/, ''));
+  if (decoded === undefined) throw notUtf8(state);
+  const lightningDir = resolveDots(decoded);
   // lightningd changes to <lightning-dir>/<network> before it looks at any of these (handle_early_opts()).
   const workingDirectory = joinPath(state.lightningDir, state.network);
   const fromThere = (path: ByteString) => decodeForDisplay(joinPath(workingDirectory, path));
@@ -163,7 +188,8 @@ function finish(state: State, files: readonly ByteString[], missingConf: ByteStr
   return {
     lightningDir,
     network: state.network,
-    configFiles: files.map(decodeForDisplay),
+    configFiles: files.names.map(decodeForDisplay),
+    unreadable: files.unreadable,
     missingConf: missingConf === undefined ? undefined : decodeForDisplay(missingConf),
     pidFile:
       state.pidFile === undefined

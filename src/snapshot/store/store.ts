@@ -2,7 +2,7 @@
  * The store: the directory that holds snapshots. Entered once, with O_NOFOLLOW; all work in it goes through the open
  * directory. What we did not make is refused, and left as it was.
  */
-import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import { Directory } from '../../linux/directory.ts';
@@ -92,8 +92,34 @@ function makeDirectory(path: string, mode: number, what: string): void {
     chmodSync(path, mode); // whatever the umask
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return; // what it is, enter() finds out
-    throw systemError(`make ${what}`, path, error);
+    const dangling = errnoOf(error) === 'ENOENT' ? danglingLinkIn(path) : undefined;
+    throw dangling === undefined
+      ? systemError(`make ${what}`, path, error)
+      : leadsNowhere(dangling, what, error);
   }
+}
+
+/** The first link on the way that leads to nothing: often the disk that it leads to is not mounted. */
+function danglingLinkIn(path: string): string | undefined {
+  const parents = path.split('/').map((_, index, names) => names.slice(0, index + 1).join('/') || '/');
+  return parents.find(parent => isLink(parent) && !existsSync(parent));
+}
+
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  } catch {
+    return false; // not to be reached, or below what is no directory
+  }
+}
+
+function leadsNowhere(link: string, what: string, cause: unknown): HoldfastError {
+  const target = readlinkSync(link);
+  return new HoldfastError(
+    'SYSTEM',
+    `cannot make ${what}: ${quote(link)} is a symbolic link to ${quote(target)}, and nothing is there`,
+    { path: link, errno: 'ENOENT', cause, hint: 'is the disk mounted that it leads to?' },
+  );
 }
 
 function enter(path: string): Directory {

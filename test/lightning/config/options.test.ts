@@ -121,6 +121,7 @@ describe('the configuration files', () => {
       rpcFile: undefined,
       bitcoinCli: 'bitcoin-cli',
       answersOnly: false,
+      unreadable: [],
       aboutPrograms: [
         ['plugin', '/usr/local/libexec/rebalance.py', 10],
         ['important-plugin', 'backup/backup.py', 11],
