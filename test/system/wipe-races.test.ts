@@ -6,9 +6,9 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { sample } from '../helpers/faults.ts';
+import { damageOf, sample } from '../helpers/faults.ts';
 import { HOLDFAST, snapshotJson } from '../helpers/holdfast.ts';
-import { copyOfSleep, Running, until } from '../helpers/running.ts';
+import { copyOfSleep, Running, script, until } from '../helpers/running.ts';
 import {
   ageDirectories,
   makeCInstallation,
@@ -103,8 +103,8 @@ test('a node that goes on as its own child while processes are listed keeps its 
   copyFileSync(realpathSync('/bin/sh'), program);
   const [go, stop] = [join(dir, 'go'), join(dir, 'stop')];
   spawnSync('mkfifo', [go, stop]);
-  const script = 'read word <"$1"; (read word <"$2") & exit 0';
-  const parent = await running.start(program, ['-c', script, 'sh', go, stop]);
+  const forks = 'read word <"$1"; (read word <"$2") & exit 0';
+  const parent = await running.start(program, ['-c', forks, 'sh', go, stop]);
   const { status } = await stopAfter(listed, command, async () => {
     writeFileSync(go, '\n');
     await until('the parent to end', () => parent.exitCode !== null);
@@ -148,6 +148,30 @@ test('verify does not call a snapshot damaged that a launch is removing', async 
     }
   }
   expect(problems).toEqual([]);
+});
+
+test('a launch that an upgrade overtakes leaves the whole snapshot that another one made of the version before', async () => {
+  const dir = tempDir();
+  const { installed, next } = makePair(dir);
+  const [asked, go] = [join(dir, 'asked'), join(dir, 'go')];
+  const wait = `[ -e ${asked} ] || { : >${asked}; while [ ! -e ${go} ]; do sleep 0.01; done; }`;
+  script(
+    join(installed.prefix, 'libexec/c-lightning/lightning_openingd'),
+    `#!/bin/sh\n${wait}\necho v25.12\n`,
+  );
+  ageDirectories(installed.prefix);
+  const words = ['--settle=0', installed.lightningd, `--lightning-dir=${join(dir, 'lightning')}`];
+  const overtaken = start(HOLDFAST, ['snapshot', ...words]);
+  await until('it to ask the subdaemon', () => existsSync(asked));
+  const other: string = snapshotJson(words).path;
+  upgrade('rename', next.prefix, installed.prefix);
+  ageDirectories(installed.prefix);
+  writeFileSync(go, '');
+  expect({ status: await overtaken.ended, said: overtaken.output() }).toEqual({
+    status: 1,
+    said: expect.stringContaining('an upgrade seems to be under way'),
+  });
+  expect(existsSync(other) && damageOf(other)).toBe('');
 });
 
 /** Has a process this directory open? */

@@ -9,10 +9,9 @@ import { formatSha256sums } from '../../manifest/sha256sums.ts';
 import { sha256 } from '../hash/digest.ts';
 import { tagStore } from '../store/cachedir-tag.ts';
 import { fileIdentity, identityOf } from '../store/identity.ts';
-import { isHeldLibrary, isOfRoot, LIBRARIES_NAME, MANIFEST_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
+import { isHeldLibrary, LIBRARIES_NAME, MANIFEST_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
 import { makeRecord, type RecordedFile, writeRecord } from '../store/record.ts';
 import { listStore } from '../store/store.ts';
-import { wipe } from '../store/wipe.ts';
 import { alteredSince, withRemedy } from './altered-since.ts';
 import { findByHash, passGate, recordOf } from './by-hash.ts';
 import { findProven } from './by-record.ts';
@@ -107,19 +106,13 @@ export async function lockAgain(work: Work): Promise<undefined> {
   work.found = await refreshRecord(faster, terms.bootId, work.warnings); // removing the draft has moved the ctimes of what it shared
 }
 
-/**
- * Looks at the sources again, and writes what says that the snapshot is whole: the manifest, then the record. Before that
- * goes what holds the same root and could not be used, damaged most likely: it has the name that this one is to get, and
- * unlink(2) moves the ctime of what it shares.
- */
+/** Looks at the sources again, and writes what says that the snapshot is whole: the manifest, then the record. */
 export async function record(work: Work): Promise<undefined> {
-  const { store, source, terms, listing, draft } = work;
+  const { source, terms, listing, draft } = work;
   const { manifest, versions, directory } = draft ?? {};
   if (draft === undefined || manifest === undefined || versions === undefined || directory === undefined) {
     throw new Error('nobody was asked yet');
   }
-  const unusable = listStore(store).snapshots.filter(name => isOfRoot(name, manifest.root));
-  work.wiped.push(...(await wipe(store, unusable, work.warnings)));
   const settled = await lookAgain(draft.files, listing.directories);
   const { libraries } = work;
   if (libraries !== undefined) checkEvidence(libraries, terms);

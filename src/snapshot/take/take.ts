@@ -9,11 +9,13 @@ import { errnoOf, HoldfastError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
 import { monotonicMs, sleep } from '../../linux/time.ts';
 import { setCurrent } from '../store/current.ts';
+import { isOfRoot } from '../store/layout.ts';
 import { readRecord } from '../store/record.ts';
 import { listStore } from '../store/store.ts';
 import { wipe } from '../store/wipe.ts';
 import { enterOrPass, findProven } from './by-record.ts';
 import { checkProgram, checkRoot } from './checks.ts';
+import type { Draft } from './draft.ts';
 import type { Room } from './no-room.ts';
 import type { Source, Unsettled } from './source.ts';
 import type { Observer, Taken, Terms } from './terms.ts';
@@ -137,6 +139,7 @@ function proveByRecord(work: Work): undefined {
 async function publish(work: Work): Promise<undefined> {
   const { store, source, terms, draft } = work;
   if (draft !== undefined) {
+    await wipeUnusable(work, draft);
     work.found = draft.publish();
     work.reused = false;
     work.pins = draft.pins?.held;
@@ -147,6 +150,17 @@ async function publish(work: Work): Promise<undefined> {
   checkRoot(source, terms, found.record.root);
   await checkProgram(store, found);
   if (!pointCurrent(work, found.id)) work.currentIsOld = true;
+}
+
+/**
+ * What holds the same root and could not be used, damaged most likely, has the name that the draft is to get. It goes when
+ * nothing can come in the draft's way any more: it may be whole, and of what was installed a moment ago.
+ */
+async function wipeUnusable(work: Work, { record }: Draft): Promise<void> {
+  const unusable = listStore(work.store).snapshots.filter(name => isOfRoot(name, record?.root ?? ''));
+  const wiped = await wipe(work.store, unusable, work.warnings);
+  work.wiped.push(...wiped);
+  work.recordIsOld = wiped.length > 0;
 }
 
 /** @returns false where the disk is full: once more after the wipe */
@@ -167,7 +181,7 @@ async function wipeOthers(work: Work): Promise<undefined> {
   work.wiped.push(...wiped);
   if (found === undefined) return;
   if (work.currentIsOld && !pointCurrent(work, found.id)) work.warnings.push(NO_CURRENT);
-  if (wiped.length === 0) return;
+  if (wiped.length === 0 && !work.recordIsOld) return;
   work.found = await (await import('./refresh-record.ts')).refreshRecord(found, terms.bootId, work.warnings);
 }
 

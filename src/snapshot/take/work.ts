@@ -30,6 +30,8 @@ export class Work {
   libraries: Libraries | undefined;
   /** `current` could not be made to lead to the snapshot: the disk was full */
   currentIsOld = false;
+  /** something that shares files with what was recorded was wiped since */
+  recordIsOld = false;
   readonly wiped: string[];
   readonly warnings: string[];
   #listing: Listing | undefined;
