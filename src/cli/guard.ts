@@ -8,9 +8,12 @@ import type { Outcome } from './outcome.ts';
 import type { CommandRequest } from './take-options.ts';
 
 /** Prints what stands in the way, and nothing where nothing does. @throws HoldfastError */
-export function guard({ options, operands }: CommandRequest, surroundings: Surroundings): Outcome {
+export async function guard(
+  { options, operands }: CommandRequest,
+  surroundings: Surroundings,
+): Promise<Outcome> {
   const after = options.after === true;
-  const report = guardCommand(
+  const report = await guardCommand(
     { lightningds: operands.map(word => absolutePath(surroundings.cwd, word.toString())), after },
     surroundings,
   );

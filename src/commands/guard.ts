@@ -9,7 +9,10 @@ import { locateLightningd } from '../lightning/installation/locate.ts';
 import { findNodes, type LightningNode } from '../lightning/nodes/nodes.ts';
 import { type Verdict, worst } from '../verdict.ts';
 import type { Context } from './context.ts';
-import { originOf } from './running/node-snapshot.ts';
+import { recordOf } from './installed/installed-now.ts';
+import { whyRestart } from './libraries/now.ts';
+import { librariesOf } from './libraries/of-node.ts';
+import { type NodeOrigin, originOf } from './running/node-snapshot.ts';
 
 /** What is asked. */
 export interface GuardOptions {
@@ -32,6 +35,8 @@ export interface GuardedNode {
   readonly program: string | null;
   /** its file was replaced or removed since it was started */
   readonly replaced: boolean;
+  /** with `--after`: why its libraries are a reason to restart it now; null: they are none, or nothing is known of them */
+  readonly libraries: string | null;
   /** what to do about it; null: nothing */
   readonly advice: string | null;
 }
@@ -47,7 +52,7 @@ export interface GuardReport {
 }
 
 /** Looks. @throws HoldfastError `SYSTEM` where there is no /proc */
-export function guard({ lightningds, after }: GuardOptions, context: Context): GuardReport {
+export async function guard({ lightningds, after }: GuardOptions, context: Context): Promise<GuardReport> {
   const installations = lightningds.length > 0 ? lightningds.map(real) : inPath(context);
   if (installations.length === 0) {
     context.notice(
@@ -56,7 +61,8 @@ export function guard({ lightningds, after }: GuardOptions, context: Context): G
     return { verdict: 'ok', installations, nodes: [], unknowns: [] };
   }
   const found = findNodes();
-  const nodes = found.nodes.map(node => judge(node, installations, after));
+  const nodes: GuardedNode[] = [];
+  for (const node of found.nodes) nodes.push(await judge(node, installations, after));
   const blind = found.limits
     .filter(({ kind }) => kind === 'hidepid' || kind === 'unknown')
     .map(({ reason }) => reason);
@@ -67,7 +73,9 @@ export function guard({ lightningds, after }: GuardOptions, context: Context): G
     ...found.hidden.map(({ pidFile }) => `${pidFile} is locked by a process that cannot be seen`),
     ...(nodes.length === 0 ? blind : []),
   ];
-  const breaks = nodes.some(({ runsFrom, replaced }) => runsFrom === 'installation' && (!after || replaced));
+  const breaks = nodes.some(({ runsFrom, replaced, libraries }) => {
+    return libraries !== null || (runsFrom === 'installation' && (!after || replaced));
+  });
   return {
     verdict: worst([breaks ? 'finding' : 'ok', unknowns.length > 0 ? 'unknown' : 'ok']),
     installations,
@@ -76,7 +84,11 @@ export function guard({ lightningds, after }: GuardOptions, context: Context): G
   };
 }
 
-function judge(node: LightningNode, installations: readonly string[], after: boolean): GuardedNode {
+async function judge(
+  node: LightningNode,
+  installations: readonly string[],
+  after: boolean,
+): Promise<GuardedNode> {
   const origin = originOf(node);
   const runsFrom: RunsFrom =
     origin.path === undefined
@@ -86,6 +98,8 @@ function judge(node: LightningNode, installations: readonly string[], after: boo
         : installations.includes(origin.path)
           ? 'installation'
           : 'elsewhere';
+  const libraries = after ? await libraryTrouble(node, origin) : null;
+  const isDue = runsFrom === 'installation' || libraries !== null;
   return {
     pid: node.process.pid,
     user: node.user,
@@ -94,8 +108,16 @@ function judge(node: LightningNode, installations: readonly string[], after: boo
     runsFrom,
     program: origin.path ?? null,
     replaced: origin.replaced,
-    advice: runsFrom === 'installation' ? adviceFor(node, after, origin.replaced) : null,
+    libraries,
+    advice: isDue ? adviceFor(node, after, origin.replaced || libraries !== null) : null,
   };
+}
+
+/** A node with held libraries has none. */
+async function libraryTrouble(node: LightningNode, origin: NodeOrigin): Promise<string | null> {
+  const record = origin.snapshot === undefined ? undefined : recordOf(origin.snapshot);
+  const libraries = await librariesOf(node, origin, record);
+  return (libraries && whyRestart(libraries)) ?? null;
 }
 
 function adviceFor({ process, service }: LightningNode, after: boolean, replaced: boolean): string | null {

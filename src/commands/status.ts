@@ -16,6 +16,8 @@ import type { Context } from './context.ts';
 import type { InstalledNow } from './installed/compare.ts';
 import { type Comparison, compare, recordOf } from './installed/installed-now.ts';
 import { type PlacedNow, placedNow } from './installed/placed-files.ts';
+import { type LibrariesNow, whyRestart } from './libraries/now.ts';
+import { librariesOf } from './libraries/of-node.ts';
 import { type NodeOptions, nodeDirectory } from './node-directory.ts';
 import { originOf, rootOf } from './running/node-snapshot.ts';
 
@@ -49,6 +51,8 @@ export interface NodeStatus {
   readonly confined: readonly Allowed[] | null;
   /** configured plugins and subdaemons that run from where they are */
   readonly outside: readonly string[];
+  /** what has become of the libraries that it needs; null: it may not be looked into */
+  readonly libraries: LibrariesNow | null;
 }
 
 /** A snapshot in the store. */
@@ -170,7 +174,8 @@ async function statusOf(node: LightningNode, look: Look): Promise<NodeStatus> {
   const comparison = origin.snapshot === undefined ? undefined : await look.comparison(origin.snapshot);
   const now = comparison?.installed;
   const outside = operatorProgramsOf(node);
-  const judged = judge(origin, record?.root, record?.version, now);
+  const libraries = await librariesOf(node, origin, record);
+  const judged = withLibraries(judge(origin, record?.root, record?.version, now), libraries);
   return {
     pid: process.pid,
     user,
@@ -193,7 +198,14 @@ async function statusOf(node: LightningNode, look: Look): Promise<NodeStatus> {
     ),
     outside:
       outside === undefined ? [] : [...outside.files.keys(), ...outside.directories.keys()].filter(isThere),
+    libraries,
   };
+}
+
+/** What is said of a restart where the libraries give a reason of their own. */
+function withLibraries(judged: ReturnType<typeof judge>, libraries: LibrariesNow | null) {
+  const reason = libraries === null ? undefined : whyRestart(libraries);
+  return reason === undefined || judged.restartPending === true ? judged : { restartPending: true, reason };
 }
 
 function judge(

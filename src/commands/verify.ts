@@ -51,8 +51,8 @@ export async function verify(options: VerifyOptions, context: Context): Promise<
     }
   }
   const snapshots = verified.map(({ report }) => report);
-  const known = verified.flatMap(({ report, manifest, pinned }) =>
-    manifest === undefined ? [] : [{ snapshot: report.path, manifest, pinned }],
+  const known = verified.flatMap(({ report, manifest, pinned, libraries }) =>
+    manifest === undefined ? [] : [{ snapshot: report.path, manifest, pinned, libraries }],
   );
   const running = found === undefined ? null : await inspectRunning(found, known);
   const verdict = worst([

@@ -20,6 +20,8 @@ function renderNode(node: GuardedNode, after: boolean, verbose: boolean): string
       : `runs ${quote(program ?? '')} itself: replacing it now would break this node`;
     return [`${who}: ${what}`, ...(advice === null ? [] : [`  ${visible(advice)}`])];
   }
+  if (node.libraries !== null)
+    return [`${who}: ${visible(node.libraries)}`, ...(advice === null ? [] : [`  ${visible(advice)}`])];
   return verbose
     ? [
         `${who}: runs from ${runsFrom === 'snapshot' ? 'a snapshot: nothing to do' : visible(program ?? 'a place not known')}`,

@@ -10,10 +10,10 @@ type Labels = Readonly<Record<string, string>>;
 
 /** All metrics of a report. @returns text that ends with a newline */
 export function renderOpenmetrics(report: StatusReport): string {
-  const perNode = (value: (node: NodeStatus) => number | undefined) =>
+  const perNode = (value: (node: NodeStatus) => number | null | undefined) =>
     report.nodes.flatMap(node => {
       const number = value(node);
-      return number === undefined ? [] : [{ labels: labelsOf(node), value: number }];
+      return number === undefined || number === null ? [] : [{ labels: labelsOf(node), value: number }];
     });
   return [
     metric(
@@ -35,6 +35,21 @@ export function renderOpenmetrics(report: StatusReport): string {
       'holdfast_node_foreign_subdaemons',
       'Subdaemons that run from another place than the snapshot.',
       perNode(({ elsewhere }) => elsewhere.length),
+    ),
+    metric(
+      'holdfast_node_held_libraries',
+      'Shared libraries that are kept with the snapshot; 0: the node uses those of the system.',
+      perNode(({ libraries }) => libraries?.held),
+    ),
+    metric(
+      'holdfast_node_replaced_libraries',
+      'Libraries of the node that the system has replaced or lost since it was started.',
+      perNode(({ libraries }) => libraries && libraries.replaced.length + libraries.lost.length),
+    ),
+    metric(
+      'holdfast_node_unloadable_programs',
+      'Programs that the node may start later and whose libraries are gone.',
+      perNode(({ libraries }) => libraries && new Set(libraries.missing.map(({ program }) => program)).size),
     ),
     metric(
       'holdfast_node_start_time_seconds',

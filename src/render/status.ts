@@ -52,6 +52,7 @@ function renderNode(node: NodeStatus, verbose: boolean): string[] {
   if (node.overwritten.length > 0) lines.push(`  OVERWRITTEN IN PLACE: ${list(node.overwritten)}`);
   for (const { pid: child, program: path } of node.elsewhere)
     lines.push(`  ELSEWHERE: PID ${child} runs ${quote(path)}`);
+  if (node.libraries !== null) lines.push(...libraries(node.libraries));
   if (node.outside.length > 0)
     lines.push(`  outside  ${list(node.outside)} (configured; not from the snapshot)`);
   return lines;
@@ -69,6 +70,25 @@ function pinned({ files, gone, unknown }: NonNullable<NodeStatus['pinned']>): st
     ...(gone > 0 ? [`${gone} GONE: lightningd has closed them, a restart is due`] : []),
     ...(unknown > 0 ? [`${unknown} may not be looked at`] : []),
   ].join(', ');
+}
+
+function libraries({ held, replaced, lost, missing }: NonNullable<NodeStatus['libraries']>): string[] {
+  if (held > 0) {
+    const changed = [
+      ...(replaced.length > 0 ? [`the system has replaced ${list(replaced)}`] : []),
+      ...(lost.length > 0 ? [`the system has lost ${list(lost)}`] : []),
+    ];
+    const since = changed.length === 0 ? '' : `; ${changed.join(', ')}: a restart takes what is there then`;
+    return [`  libraries ${held} held${since}`];
+  }
+  return [
+    ...(replaced.length > 0 ? [`  LIBRARIES REPLACED: ${list(replaced)}`] : []),
+    ...(lost.length > 0 ? [`  LIBRARIES GONE: ${list(lost)}`] : []),
+    ...[...new Set(missing.map(({ library }) => library))].map(library => {
+      const programs = missing.filter(each => each.library === library).map(({ program }) => program);
+      return `  LIBRARY GONE: ${quote(library)}, needed by ${list(programs)}`;
+    }),
+  ];
 }
 
 function list(paths: readonly string[], most = FEW): string {

@@ -90,6 +90,27 @@ function renderNode({ pid, network, snapshot, processes }: RunningNode, verbose:
   return [
     `${name}${from}: ${count(processes.length, 'process', 'processes')}: ${counts.join(', ')}`,
     ...processes.filter(({ origin }) => verbose || origin !== 'manifest').map(renderProcess),
+    ...renderLibraries(processes),
+  ];
+}
+
+/** What the programs of the snapshot have loaded. */
+function renderLibraries(processes: readonly RunningProcess[]): string[] {
+  const known = processes.flatMap(({ pid, libraries }) =>
+    libraries === null ? [] : [{ pid, ...libraries }],
+  );
+  if (known.length === 0) return [];
+  const held = Math.max(...known.map(each => each.held));
+  const deleted = new Set(known.flatMap(each => each.deleted));
+  const words = [
+    held === 0 ? "the system's" : `${held} held, the others the system's`,
+    ...(deleted.size > 0 ? [`${deleted.size} of them no longer there`] : []),
+  ];
+  return [
+    `  libraries: ${words.join(', ')}`,
+    ...known
+      .filter(each => each.astray.length > 0)
+      .map(({ pid, astray }) => `  ${pid} loaded ${astray.map(quote).join(', ')}, not what is held`),
   ];
 }
 

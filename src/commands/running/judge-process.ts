@@ -7,6 +7,8 @@ import type { Process } from '../../linux/proc/processes.ts';
 import type { Manifest } from '../../manifest/manifest.ts';
 import { makeProof, verifyProof } from '../../manifest/proof.ts';
 import { sha256 } from '../../snapshot/hash/digest.ts';
+import type { LibrariesDocument } from '../../snapshot/libraries/document.ts';
+import type { MappedLibraries } from '../libraries/mapped.ts';
 import type { Image } from './process-images.ts';
 
 /** Where an image stands in a manifest: its entry, with the inclusion proof that was checked against the root. */
@@ -38,6 +40,8 @@ export interface RunningProcess {
   readonly entry: RunningEntry | null;
   /** why it is the operator's, foreign or unknown */
   readonly reason: string | null;
+  /** what it has loaded, of a program of the snapshot; null: of another, or where that may not be read */
+  readonly libraries: MappedLibraries | null;
 }
 
 /** A manifest that is valid, and the snapshot that it lies in. */
@@ -46,6 +50,8 @@ export interface KnownManifest {
   readonly manifest: Manifest;
   /** its pinned files: path in the snapshot by `<device>:<inode>` */
   readonly pinned: ReadonlyMap<string, string>;
+  /** its held libraries; undefined: none, or they cannot be relied on */
+  readonly libraries: LibrariesDocument | undefined;
 }
 
 /** bcli's and recklessrpc's own children, found in PATH (bitcoin/chainparams.c: `cli`; plugins/recklessrpc.c). */
@@ -68,7 +74,7 @@ export function judge(
   operators: OperatorPrograms | undefined,
 ): RunningProcess {
   const { program, sha256: digest } = image;
-  const about = { pid, ppid, program: program ?? null, sha256: digest ?? null, entry: null };
+  const about = { pid, ppid, program: program ?? null, sha256: digest ?? null, entry: null, libraries: null };
   if (digest === undefined)
     return { ...about, origin: 'unknown', reason: image.reason ?? 'it may not be read' };
   const entry = entryOf(digest, program, known);

@@ -12,7 +12,8 @@ import { inodeKey } from '../../linux/proc/image.ts';
 import type { Process } from '../../linux/proc/processes.ts';
 import { directoriesWithManifest } from '../../snapshot/store/enclosing.ts';
 import { type Verdict, worst } from '../../verdict.ts';
-import { judge, type KnownManifest, type Origin, type RunningProcess } from './judge-process.ts';
+import { mappedLibraries } from '../libraries/mapped.ts';
+import { judge, type KnownManifest, type RunningProcess } from './judge-process.ts';
 import { type Image, readImages } from './process-images.ts';
 
 /** A node and all below it. */
@@ -53,7 +54,7 @@ export async function inspectRunning(found: Nodes, known: readonly KnownManifest
   ];
   return {
     verdict: worst([
-      ...nodes.flatMap(({ processes }) => processes.map(({ origin }) => verdictOf(origin))),
+      ...nodes.flatMap(({ processes }) => processes.map(verdictOf)),
       unknowns.length > 0 ? 'unknown' : 'ok',
     ]),
     nodes,
@@ -62,8 +63,8 @@ export async function inspectRunning(found: Nodes, known: readonly KnownManifest
   };
 }
 
-function verdictOf(origin: Origin): Verdict {
-  if (origin === 'foreign') return 'finding';
+function verdictOf({ origin, libraries }: RunningProcess): Verdict {
+  if (origin === 'foreign' || (libraries?.astray.length ?? 0) > 0) return 'finding';
   return origin === 'unknown' ? 'unknown' : 'ok';
 }
 
@@ -97,7 +98,8 @@ function inspectNode(
     const manifests = mine === undefined ? known : [mine];
     const parent = judged.get(process.ppid);
     const image = underItsPin(found, process, manifests);
-    judged.set(process.pid, judge(process, image, manifests, parent, operators));
+    const verdict = judge(process, image, manifests, parent, operators);
+    judged.set(process.pid, { ...verdict, libraries: librariesOf(process, verdict, known) });
   }
   return {
     pid: node.process.pid,
@@ -107,6 +109,18 @@ function inspectNode(
     snapshot: mine?.snapshot ?? null,
     processes: [...judged.values()].sort((a, b) => a.pid - b.pid),
   };
+}
+
+/** Of a program of a snapshot: an interpreter's libraries are its own affair. */
+function librariesOf(
+  { exe }: Process,
+  { pid, entry, program }: RunningProcess,
+  known: readonly KnownManifest[],
+) {
+  const snapshot = known.find(each => each.snapshot === entry?.snapshot);
+  if (snapshot === undefined || exe.kind !== 'file') return null;
+  if (exe.path !== program && !snapshot.pinned.has(inodeKey(exe))) return null;
+  return mappedLibraries(pid, snapshot.snapshot, snapshot.libraries, exe.path);
 }
 
 /** A pinned program was executed by its name in the snapshot; /proc/PID/exe has the one in the installation. */

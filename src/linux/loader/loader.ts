@@ -76,7 +76,7 @@ export function belongsToLoader(name: string): boolean {
 }
 
 const GLIBC_LIBRARY =
-  /^lib(c|m|dl|pthread|rt|resolv|util|anl|mvec|nsl|BrokenLocale|thread_db|c_malloc_debug|nss_[\w-]+)\.so(\.\d+)*$/;
+  /^lib(c|m|dl|pthread|rt|resolv|util|anl|mvec|nsl|BrokenLocale|thread_db|c_malloc_debug|nss_[\w-]+)(-2\.\d+)?\.so(\.\d+)*$/;
 
 function parseAnswer(answer: BriefAnswer, interpreter: string, program: string): LoaderAnswer {
   const { end, errno, status, output } = answer;

@@ -17,6 +17,7 @@ import { monotonicMs, sleep } from '../../linux/time.ts';
 import type { Manifest } from '../../manifest/manifest.ts';
 import type { Verdict } from '../../verdict.ts';
 import { type HashTarget, hashEach, type OnProgress } from '../hash/hash-each.ts';
+import type { LibrariesDocument } from '../libraries/document.ts';
 import { isSameInode } from '../store/identity.ts';
 import { isHeldLibrary, isSnapshotName, LOCK_NAME, OUR_FILES } from '../store/layout.ts';
 import { readRecord, type SnapshotRecord } from '../store/record.ts';
@@ -64,6 +65,8 @@ export interface Verified {
   readonly manifest: Manifest | undefined;
   /** the pinned files that can be reached: path in the snapshot by `<device>:<inode>` */
   readonly pinned: ReadonlyMap<string, string>;
+  /** what is held; undefined: nothing, or its list cannot be relied on */
+  readonly libraries: LibrariesDocument | undefined;
 }
 
 /** Options of verifySnapshot. */
@@ -127,6 +130,7 @@ export async function verifySnapshot(path: string, options: VerifyOptions = {}):
     if (directory.stat().nlink === 0n) throw noSnapshot(path, 'the snapshot was removed meanwhile:');
     return {
       manifest,
+      libraries: libraries.document,
       pinned: new Map([...pins.reached].map(([path, { stat }]) => [`${stat.dev}:${stat.ino}`, path])),
       report: {
         path: real,
