@@ -1,6 +1,6 @@
 /** A library that the next subdaemon needs goes away, or is replaced by one that does not fit, under a running node. */
 import { spawnSync } from 'node:child_process';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { HOLDFAST } from '../helpers/holdfast.ts';
 import { noMounts } from '../helpers/mounts.ts';
@@ -53,9 +53,12 @@ for (const [what, script] of Object.entries(CHANGES))
 
     // what else is started late: a plugin, and lightningd itself
     const { id } = held.rpc('getinfo');
-    expect(held.rpc('plugin', 'stop', 'spenderp').result).toMatch(/stopped/);
-    const plugin = join(held.snapshot(), LIBEXEC, 'plugins/spenderp');
-    expect(held.cli('plugin', 'start', plugin).status, 'a plugin is started').toBe(0);
+    const { name } = held
+      .rpc('plugin', 'list')
+      .plugins.find((plugin: { dynamic: boolean }) => plugin.dynamic);
+    held.rpc('plugin', 'stop', name);
+    const plugin = join(held.snapshot(), LIBEXEC, 'plugins', basename(name));
+    expect(held.cli('plugin', 'start', plugin).status, `${plugin} is started`).toBe(0);
     held.cli('recover', SECRET);
     await until('the recovered node', () => held.version() && held.rpc('getinfo').id !== id);
     note(ctx, { held: `${await fate(held, peer, before)}; so after \`recover\`` });
