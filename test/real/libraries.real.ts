@@ -26,6 +26,14 @@ function within(node: RealNode, script: string, path: string): void {
   if (status !== 0) throw new Error(stderr);
 }
 
+/** `status` finds that the next channel will fail, and by which library. */
+function expectWarned(node: RealNode, path: string): void {
+  const words = ['-t', `${node.pid}`, '-m', HOLDFAST, 'status', `--lightning-dir=${node.dir}`];
+  const { status, stdout } = spawnSync('nsenter', words, { encoding: 'utf8' });
+  expect(stdout).toContain(basename(path));
+  expect(status).toBe(1);
+}
+
 const CHANGES = {
   'is gone': 'rm "$1"',
   'is replaced by one without its functions': 'cp "$(dirname "$1")/libm.so.6" "$1.new" && mv "$1.new" "$1"',
@@ -64,6 +72,7 @@ for (const [what, script] of Object.entries(CHANGES))
     note(ctx, { held: `${await fate(held, peer, before)}; so after \`recover\`` });
     expect(ctx.task.meta.held).toContain(opens(before));
     expect(ctx.task.meta.plain, 'the control shows no disease').not.toBe(opens(before));
+    if (!path.includes('libgcc')) expectWarned(left, path); // which Node needs itself
     expect(await fate(left, peer, before), 'nor does --libraries=leave').not.toBe(opens(before));
   });
 
