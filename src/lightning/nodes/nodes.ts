@@ -7,12 +7,13 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { readUsers } from '../../linux/passwd.ts';
 import { type SystemdService, serviceOf } from '../../linux/proc/cgroup.ts';
-import { inodeKey } from '../../linux/proc/image.ts';
+import { inodeKey, readExe } from '../../linux/proc/image.ts';
 import {
   descendantsOf,
   effectiveUidOf,
   listProcesses,
   type Process,
+  type ProcessList,
   sharesOurMounts,
 } from '../../linux/proc/processes.ts';
 import { type Program, programOf } from '../../linux/proc/program.ts';
@@ -78,10 +79,22 @@ interface Placed extends Candidate {
   readonly place: NodePlace | undefined;
 }
 
+/** How often we look at most, where a node has come up, or gone, between one look at the machine and the next. */
+const MOST_LOOKS = 4;
+
 /** Finds the nodes of a lightning-dir, or of the whole machine. @throws HoldfastError `SYSTEM` where there is no /proc */
 export function findNodes(search: NodeSearch = {}): Nodes {
+  for (let looks = 1; ; looks++) {
+    const { outdated, ...nodes } = look(search);
+    if (!outdated || looks === MOST_LOOKS) return nodes;
+  }
+}
+
+/** `outdated`: a PID file is locked by a process that was not there, or was another program, when processes were listed. */
+function look(search: NodeSearch): Nodes & { readonly outdated: boolean } {
   const proc = search.proc ?? '/proc';
-  const { processes, complete, limits } = listProcesses(proc);
+  const list = listProcesses(proc);
+  const { processes, complete, limits } = list;
   const users = readUsers();
   const userName = (uid: number) => users.get(uid)?.name ?? String(uid);
   const byPid = new Map(processes.map(process => [process.pid, process]));
@@ -101,14 +114,17 @@ export function findNodes(search: NodeSearch = {}): Nodes {
   const locked = lockedPidFiles([...own, ...(search.pidFiles ?? [])], [...candidates.keys()], proc);
   const pidFiles = new Map<number, PidFile>();
   const hidden: HiddenNode[] = [];
+  let outdated = false;
   for (const { file, pid, uid } of locked) {
     const process = pid === undefined ? undefined : byPid.get(pid);
     if (process === undefined) {
+      outdated ||= pid !== undefined && canSee(list, pid);
       hidden.push({ pid, pidFile: file.path, network: file.network, user: userName(uid) });
       continue;
     }
     pidFiles.set(process.pid, file);
     if (candidates.get(process.pid)?.place !== undefined) continue;
+    outdated ||= executesAnother(process, proc);
     const nodeUid = effectiveUidOf(process.pid, proc);
     if (nodeUid === undefined) continue;
     // Its arguments are read only under lightningd's name: another program's say nothing.
@@ -141,7 +157,18 @@ export function findNodes(search: NodeSearch = {}): Nodes {
     else if (place === undefined) unplaced.push(node);
     else if (sameDirectory(place, search.lightningDir, wanted)) nodes.push(node);
   }
-  return { nodes, unplaced, hidden, complete: complete && hidden.length === 0, limits };
+  return { nodes, unplaced, hidden, complete: complete && hidden.length === 0, limits, outdated };
+}
+
+/** Would a process of this number be listed? Then one that was not is new, or has ended since. */
+function canSee({ closed, limits }: ProcessList, pid: number): boolean {
+  return limits.every(({ kind }) => kind === 'other-users') && !closed.some(process => process.pid === pid);
+}
+
+/** Has it become another program since it was listed, as a launcher becomes its node? */
+function executesAnother({ pid, exe }: Process, proc: string): boolean {
+  const now = readExe(`${proc}/${pid}`);
+  return exe.kind === 'file' && now?.kind === 'file' && inodeKey(now) !== inodeKey(exe);
 }
 
 /** A PID file in a lightning-dir is for a network of that lightning-dir. */

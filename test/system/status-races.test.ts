@@ -1,0 +1,59 @@
+/** What may change while processes are listed: the answer is one that was true at some moment, never a mixture. */
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { HOLDFAST } from '../helpers/holdfast.ts';
+import { script, until } from '../helpers/running.ts';
+import { makeCInstallation, noCompiler, nodeAt, start, tempDir } from '../helpers/stand-in.ts';
+import { callsOn, noStrace, stopAfter } from '../helpers/strace.ts';
+
+beforeEach(ctx => {
+  const reason = noCompiler() ?? noStrace();
+  if (reason !== undefined) ctx.skip(reason);
+});
+
+/** A program that becomes a node once it is let go. */
+function makeLauncher() {
+  const dir = tempDir();
+  const standIn = makeCInstallation(dir, 'v25.12', { pythonPlugin: false });
+  const lightningDir = join(dir, 'lightning');
+  const go = join(dir, 'go');
+  spawnSync('mkfifo', [go]);
+  const text = `#!/bin/sh\nread word <'${go}'\nexec '${standIn.lightningd}' '--lightning-dir=${lightningDir}'\n`;
+  const launcher = start(script(join(dir, 'launcher'), text), []);
+  const node = nodeAt(standIn, lightningDir, [], launcher);
+  const becomeNode = async () => {
+    writeFileSync(go, '\n');
+    await until('the node to answer', () => node.cli('getinfo').status === 0);
+  };
+  const command = [HOLDFAST, 'status', '--json', `--lightning-dir=${lightningDir}`];
+  return { dir, standIn, launcher, command, becomeNode };
+}
+
+test('a launcher that becomes the node after it was listed is shown as the node', async () => {
+  const { launcher, command, standIn, becomeNode } = makeLauncher();
+  await until('the launcher', () => launcher.pid > 0);
+  const read = callsOn([`/proc/${launcher.pid}/`], command).at(-1);
+  if (read === undefined) throw new Error('the launcher was not listed');
+  const { stdout } = await stopAfter(read, command, becomeNode);
+  expect(JSON.parse(stdout)).toMatchObject({ nodes: [{ pid: launcher.pid, program: standIn.lightningd }] });
+});
+
+test('a node that came up after processes were listed is no node that cannot be seen', async () => {
+  const { dir, launcher, command, standIn, becomeNode } = makeLauncher();
+  const listed = callsOn(['/proc'], command).find(
+    ({ name, line }) => name === 'getdents64' && line.includes('</proc>') && line.endsWith('= 0'),
+  );
+  if (listed === undefined) throw new Error('nobody listed the processes');
+  await becomeNode();
+  const words = [`--lightning-dir=${join(dir, 'lightning')}`, '--network=regtest'];
+  const { stdout } = await stopAfter(listed, command, async () => {
+    const node = nodeAt(standIn, join(dir, 'lightning'), words.slice(1), start(standIn.lightningd, words));
+    await until('the other node to answer', () => node.cli('getinfo').status === 0);
+  });
+  const { nodes, unknowns } = JSON.parse(stdout);
+  expect(unknowns).toEqual([]);
+  expect(nodes).toHaveLength(2);
+  expect(nodes).toContainEqual(expect.objectContaining({ pid: launcher.pid }));
+});
