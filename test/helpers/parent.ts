@@ -3,7 +3,7 @@ import { copyFileSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { HOLDFAST } from './holdfast.ts';
-import { isAlive, makePair, type Node, startNode, tempDir } from './stand-in.ts';
+import { ageDirectories, isAlive, makePair, type Node, startNode, tempDir, upgrade } from './stand-in.ts';
 
 /** A node whose parent is ended in an orderly way after the test: SIGKILL would leave the node behind. */
 export async function startParent(...args: Parameters<typeof startNode>): Promise<Node> {
@@ -61,4 +61,10 @@ export function processesIn(dir: string): string[] {
         return []; // it has ended
       }
     });
+}
+
+/** An upgrade whose directories look as if it had been complete for an hour: the gate need not wait two seconds for it. */
+export function upgradeSettled(from: string, to: string, files?: string[]): void {
+  upgrade('rename', from, to, files);
+  ageDirectories(to);
 }

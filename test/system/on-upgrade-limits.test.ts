@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { count, lightningdOf, makeWorld, processesIn, versionOf } from '../helpers/parent.ts';
+import { count, lightningdOf, makeWorld, processesIn, upgradeSettled, versionOf } from '../helpers/parent.ts';
 import { script, until } from '../helpers/running.ts';
 import { isAlive, type Node, noCompiler, tempDir, upgrade } from '../helpers/stand-in.ts';
 import { noStrace } from '../helpers/strace.ts';
@@ -49,7 +49,7 @@ async function makeStubborn() {
 describe('SIGTERM ends it', () => {
   test('while graceful waits for HTLCs', async () => {
     const { dir, installed, next, node } = await makeGraceful();
-    upgrade('rename', next.prefix, installed.prefix);
+    upgradeSettled(next.prefix, installed.prefix);
     await until('graceful', () => node.output().includes(GRACEFUL));
     await expectEnd(node, dir);
   });
@@ -81,7 +81,7 @@ describe('SIGTERM ends it', () => {
       // the outer shell ends by SIGTERM, what it has started does not
       `--restart-if=sh -c 'trap "" TERM; echo asked; while :; do sleep 1; done' in-${process.pid}; true`,
     ]);
-    upgrade('rename', next.prefix, installed.prefix);
+    upgradeSettled(next.prefix, installed.prefix);
     await until('the question', () => node.output().includes('asked\n'));
     await expectEnd(node, dir);
     expect(processesIn(`in-${process.pid}`)).toEqual([]);
@@ -95,7 +95,7 @@ describe('SIGTERM ends it', () => {
       to: 'v26.06.6',
       env: { ...process.env, STAND_IN_HTLCS: '800123' },
     });
-    upgrade('rename', next.prefix, installed.prefix);
+    upgradeSettled(next.prefix, installed.prefix);
     await until('graceful', () => node.output().includes(GRACEFUL));
     const calls = 'clone,clone3,vfork';
     const strace = await attach(node.pid, ['-e', `trace=${calls}`, '-e', `inject=${calls}:error=EAGAIN`]);
@@ -124,7 +124,7 @@ describe('limits', () => {
       '--on-upgrade=restart',
       '--restart-if=sleep 600',
     ]);
-    upgrade('rename', next.prefix, installed.prefix);
+    upgradeSettled(next.prefix, installed.prefix);
     await untilSlow('the limit', () => node.output().includes('--restart-if says no (took too long)'));
     expect(processesIn('sleep 600').filter(line => line.startsWith('sleep'))).toEqual([]);
     await expectEnd(node, dir);
@@ -134,7 +134,7 @@ describe('limits', () => {
     timeout: 150_000,
   }, async () => {
     const { installed, next, node } = await makeStubborn();
-    upgrade('rename', next.prefix, installed.prefix);
+    upgradeSettled(next.prefix, installed.prefix);
     await untilSlow('the restart', () => versionOf(node) === 'v26.03');
     expect(count(node.output(), 'lightningd does not stop by its own command: SIGTERM')).toBe(1);
   });

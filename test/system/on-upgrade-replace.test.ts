@@ -5,17 +5,17 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { damageOf } from '../helpers/faults.ts';
 import { HOLDFAST } from '../helpers/holdfast.ts';
-import { count, lightningdOf, makeWorld, processesIn, startParent, versionOf } from '../helpers/parent.ts';
-import { script, until, works } from '../helpers/running.ts';
 import {
-  isAlive,
-  makeCInstallation,
-  makePair,
-  type Node,
-  noCompiler,
-  tempDir,
-  upgrade,
-} from '../helpers/stand-in.ts';
+  count,
+  lightningdOf,
+  makeWorld,
+  processesIn,
+  startParent,
+  upgradeSettled,
+  versionOf,
+} from '../helpers/parent.ts';
+import { script, until, works } from '../helpers/running.ts';
+import { isAlive, makeCInstallation, makePair, type Node, noCompiler, tempDir } from '../helpers/stand-in.ts';
 
 beforeEach(ctx => {
   const reason = noCompiler();
@@ -28,7 +28,7 @@ const GRACEFUL = 'JSON-RPC graceful: preventing more connections';
 describe('graceful', () => {
   test('v26.06 and newer are asked for it before they are stopped', async () => {
     const { installed, next, node } = await makeWorld(undefined, { from: 'v26.06', to: 'v26.06.6' });
-    upgrade('rename', next.prefix, installed.prefix);
+    upgradeSettled(next.prefix, installed.prefix);
     await until('the restart', () => versionOf(node) === 'v26.06.6');
     expect(count(node.output(), GRACEFUL)).toBe(1);
     expect(node.output()).not.toMatch(/graceful failed|SIGTERM|pending/);
@@ -36,7 +36,7 @@ describe('graceful', () => {
 
   test('an older one, which does not know it, is just stopped', async () => {
     const { installed, next, node } = await makeWorld();
-    upgrade('rename', next.prefix, installed.prefix);
+    upgradeSettled(next.prefix, installed.prefix);
     await until('the restart', () => versionOf(node) === 'v26.03');
     expect(node.output()).not.toMatch(/graceful|SIGTERM/);
   });
@@ -47,7 +47,7 @@ describe('graceful', () => {
       to: 'v26.06.6',
       env: { ...process.env, STAND_IN_HTLCS: '800123,800200' },
     });
-    upgrade('rename', next.prefix, installed.prefix);
+    upgradeSettled(next.prefix, installed.prefix);
     await until('the restart', () => versionOf(node) === 'v26.06.6');
     expect(node.output()).toContain(
       'holdfast: 2 HTLCs are still pending after 1 s, the first expiry at block 800123 (pending_htlc_expiries): stopping all the same\n',
@@ -59,7 +59,7 @@ describe('graceful', () => {
       from: 'v26.06',
       to: 'v26.06.6',
     });
-    upgrade('rename', next.prefix, installed.prefix);
+    upgradeSettled(next.prefix, installed.prefix);
     await until('the restart', () => versionOf(node) === 'v26.06.6');
     expect(node.output()).not.toContain(GRACEFUL);
   });
@@ -71,10 +71,10 @@ test.for(['restart', 'notify'])('%s: a downgrade is said once, and nothing is do
     to: 'v25.12.1',
   });
   const [pid, snapshot] = [lightningdOf(node), snapshotOf(node)];
-  upgrade('rename', next.prefix, installed.prefix);
+  upgradeSettled(next.prefix, installed.prefix);
   await until('the line', () => node.output().includes(': a downgrade is no upgrade'));
   const looks = count(node.output(), 'holdfast: looked: ');
-  upgrade('rename', next.prefix, installed.prefix, ['bin/reckless']);
+  upgradeSettled(next.prefix, installed.prefix, ['bin/reckless']);
   await until('the next look', () => count(node.output(), 'holdfast: looked: ') > looks);
   expect(count(node.output(), ': a downgrade is no upgrade')).toBe(1);
   expect(lightningdOf(node)).toBe(pid);
@@ -93,7 +93,7 @@ describe('the new version does not come up', () => {
     const { installed, next, node } = await makeWorld();
     const snapshot = snapshotOf(node);
     broken(next.libexec);
-    upgrade('rename', next.prefix, installed.prefix);
+    upgradeSettled(next.prefix, installed.prefix);
     await until(
       'the old one to run again',
       () => node.output().includes('did not come up') && versionOf(node) === 'v25.12',
@@ -108,7 +108,7 @@ describe('the new version does not come up', () => {
     expect(count(node.output(), 'Server started')).toBe(2);
     expect(damageOf(snapshot)).toBe('');
 
-    upgrade('rename', makeCInstallation(join(next.prefix, '../third'), 'v26.03.1').prefix, installed.prefix);
+    upgradeSettled(makeCInstallation(join(next.prefix, '../third'), 'v26.03.1').prefix, installed.prefix);
     await until('the third version', () => versionOf(node) === 'v26.03.1');
   });
 
@@ -116,7 +116,7 @@ describe('the new version does not come up', () => {
     const { installed, next, node } = await makeWorld();
     // as a migrated database does, it keeps the old one from starting: where the socket is to be there is a directory
     broken(next.libexec, 'mkdir lightning-rpc');
-    upgrade('rename', next.prefix, installed.prefix);
+    upgradeSettled(next.prefix, installed.prefix);
     expect(await node.ended).toBe(1);
     expect(node.output()).toContain('Could not listen on lightning-rpc');
     expect(node.output()).toContain(
@@ -141,7 +141,7 @@ describe('the installation, once the node is to be stopped,', () => {
         installed.lightningd,
       ],
     });
-    upgrade('rename', next.prefix, installed.prefix);
+    upgradeSettled(next.prefix, installed.prefix);
     return node;
   }
 
@@ -176,7 +176,7 @@ describe('the installation, once the node is to be stopped,', () => {
 test('after the restart the old snapshot is wiped, and no other is left', async () => {
   const { dir, installed, next, node } = await makeWorld();
   const old = snapshotOf(node);
-  upgrade('rename', next.prefix, installed.prefix);
+  upgradeSettled(next.prefix, installed.prefix);
   await until('the restart', () => versionOf(node) === 'v26.03');
   await until('the wipe', () => !existsSync(old));
   const ids = readdirSync(join(dir, 'lightning/subdaemons')).filter(name => /^[0-9a-f]{16}/.test(name));

@@ -4,7 +4,7 @@ import { mkdirSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { HOLDFAST } from '../helpers/holdfast.ts';
-import { count, startParent, versionOf } from '../helpers/parent.ts';
+import { count, startParent, upgradeSettled, versionOf } from '../helpers/parent.ts';
 import { until, works } from '../helpers/running.ts';
 import {
   makeCInstallation,
@@ -14,7 +14,6 @@ import {
   nodeAt,
   type StandIn,
   tempDir,
-  upgrade,
 } from '../helpers/stand-in.ts';
 
 beforeEach(ctx => {
@@ -147,7 +146,7 @@ test('lightningd lies at local/bin/ in its snapshot', async () => {
     ],
   });
   expect(node.info().lightningd).toMatch(/\/subdaemons\/[0-9a-f]{16}\/local\/bin\/lightningd$/);
-  upgrade('rename', next.prefix, installed.prefix);
+  upgradeSettled(next.prefix, installed.prefix);
   await until('the restart', () => versionOf(node) === 'v26.03');
 });
 
@@ -166,7 +165,7 @@ test('no inotify instance is left at the start: the installation is looked at ev
     command: [...limit(0), HOLDFAST, 'run', '--on-upgrade=restart', installed.lightningd],
   });
   await until('the warning', () => node.output().includes('EMFILE, inotify_init1'));
-  upgrade('rename', next.prefix, installed.prefix);
+  upgradeSettled(next.prefix, installed.prefix);
   const deadline = Date.now() + 40_000;
   while (versionOf(node) !== 'v26.03' && Date.now() < deadline)
     await new Promise(resolve => setTimeout(resolve, 200));

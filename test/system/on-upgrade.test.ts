@@ -5,7 +5,15 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { makeRoot, noDpkg } from '../helpers/dpkg.ts';
 import { HOLDFAST, holdfast } from '../helpers/holdfast.ts';
-import { count, lightningdOf, makeWorld, processesIn, startParent, versionOf } from '../helpers/parent.ts';
+import {
+  count,
+  lightningdOf,
+  makeWorld,
+  processesIn,
+  startParent,
+  upgradeSettled,
+  versionOf,
+} from '../helpers/parent.ts';
 import { script, until, works } from '../helpers/running.ts';
 import {
   ageDirectories,
@@ -17,7 +25,6 @@ import {
   nodeAt,
   start,
   tempDir,
-  upgrade,
 } from '../helpers/stand-in.ts';
 
 beforeEach(ctx => {
@@ -59,7 +66,7 @@ test('ten upgrades in a row under load of spawns: each is one restart, and no ve
   let spawns = 0;
   for (let round = 1; round <= 10; round++) {
     const version = `v25.12.${round}`;
-    upgrade('rename', makeCInstallation(join(dir, version), version).prefix, installed.prefix);
+    upgradeSettled(makeCInstallation(join(dir, version), version).prefix, installed.prefix);
     await until(`round ${round}`, () => {
       const { status, stdout } = node.cli('open');
       if (status === 0) spawns++;
@@ -133,7 +140,7 @@ describe('SIGTERM ends everything', () => {
     const pad = (n: number) => String(n).padStart(2, '0');
     const window = `--restart-window=${pad(hour)}:00-${pad(hour)}:30`;
     const { dir, installed, next, node } = await makeWorld(['--on-upgrade=restart', window]);
-    upgrade('rename', next.prefix, installed.prefix);
+    upgradeSettled(next.prefix, installed.prefix);
     await until('the line', () => node.output().includes(': waiting for the restart window'));
     expect(versionOf(node)).toBe('v25.12');
     await expectEnd(node, dir);
@@ -144,7 +151,7 @@ describe('SIGTERM ends everything', () => {
       '--on-upgrade=restart',
       '--restart-if=echo asked; sleep 600',
     ]);
-    upgrade('rename', next.prefix, installed.prefix);
+    upgradeSettled(next.prefix, installed.prefix);
     await until('the question', () => node.output().includes('asked\n'));
     await expectEnd(node, dir);
   });
@@ -157,7 +164,7 @@ describe('SIGTERM ends everything', () => {
     const pid = Number(
       await until('the plugin', () => existsSync(`${plugin}.pid`) && readFileSync(`${plugin}.pid`, 'utf8')),
     );
-    upgrade('rename', next.prefix, installed.prefix);
+    upgradeSettled(next.prefix, installed.prefix);
     await until('the stop', () => processesIn(dir).some(line => line.includes('lightning-cli')));
     await expectEnd(node, dir);
     process.kill(pid, 'SIGKILL'); // lightningd's own, and with or without us it outlives a SIGTERM
@@ -170,7 +177,7 @@ describe('SIGTERM ends everything', () => {
       join(next.libexec, 'lightning_gossipd'),
       `#!/bin/sh\n[ "$1" = --version ] && echo v26.03 && exit\nexec sleep 600\n`,
     );
-    upgrade('rename', next.prefix, installed.prefix);
+    upgradeSettled(next.prefix, installed.prefix);
     await until('the start', () => /: restarting\n(.*\n)*.*executing /.test(node.output()));
     await expectEnd(node, dir);
   });
@@ -209,15 +216,15 @@ test('a veto is asked once for one upgrade, whatever else changes, and holds it 
       installed.lightningd,
     ],
   });
-  upgrade('rename', next.prefix, installed.prefix);
+  upgradeSettled(next.prefix, installed.prefix);
   await until('the veto', () => node.output().includes('--restart-if says no (status 1)'));
   expect(versionOf(node)).toBe('v25.12');
   writeFileSync(join(dir, 'yes'), '');
   const looks = count(node.output(), 'holdfast: looked: ');
-  upgrade('rename', next.prefix, installed.prefix, ['bin/lightning-cli']);
+  upgradeSettled(next.prefix, installed.prefix, ['bin/lightning-cli']);
   await until('the next look', () => count(node.output(), 'holdfast: looked: ') > looks);
   expect(count(node.output(), 'v25.12 to v26.03\n')).toBe(1);
-  upgrade('rename', makeCInstallation(join(dir, 'third'), 'v26.03.1').prefix, installed.prefix);
+  upgradeSettled(makeCInstallation(join(dir, 'third'), 'v26.03.1').prefix, installed.prefix);
   await until('the restart', () => versionOf(node) === 'v26.03.1');
   expect(node.output()).toContain('v25.12 to v26.03.1\n');
 });
@@ -234,10 +241,10 @@ test('notify only says it, once, and to the service manager', async ctx => {
     command: [HOLDFAST, 'run', '--verbose', '--on-upgrade=notify', installed.lightningd],
     env: { ...process.env, NOTIFY_SOCKET: socket },
   });
-  upgrade('rename', next.prefix, installed.prefix);
+  upgradeSettled(next.prefix, installed.prefix);
   await until('the message', () => manager.output().includes('a restart is due'));
   const looks = count(node.output(), 'holdfast: looked: ');
-  upgrade('rename', next.prefix, installed.prefix, ['bin/reckless']);
+  upgradeSettled(next.prefix, installed.prefix, ['bin/reckless']);
   await until('the next look', () => count(node.output(), 'holdfast: looked: ') > looks);
   expect(count(node.output(), ': a restart is due')).toBe(1);
   expect(manager.output()).toMatch(
