@@ -33,7 +33,7 @@ export interface AdoptOptions {
 /** Adopts, prints or takes back. @throws HoldfastError */
 export async function adopt(options: AdoptOptions, context: Context): Promise<AdoptReport> {
   const { action, isUser } = options;
-  const systemd = new Systemd(context.environment, isUser);
+  const systemd = new Systemd(context, isUser);
   const name = unitName(options.unit ?? 'lightningd.service');
   if (action !== 'print') refuseOrdinaryUser(isUser, name, context);
   if (action === 'undo') return undo(systemd, name, context);

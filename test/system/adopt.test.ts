@@ -333,3 +333,50 @@ said user setpriv --reuid=4711 --regid=4711 --clear-groups holdfast adopt
   expect(out['no-unit']).toMatch(/is no name of a service.*status 2\n$/s);
   expect(out.user).toMatch(/written by root\n.*sudo holdfast adopt.*status 2\n$/s);
 });
+
+test("a unit of a user's own manager is adopted by that user", () => {
+  const out = underSystemd(
+    tempDir(),
+    `
+home=/var/lib/bitcoin
+mkdir -p $home/.config/systemd/user /run/user/4711
+cat >$home/.config/systemd/user/lightningd.service <<'UNIT'
+[Service]
+ExecStart=/usr/bin/lightningd --network=regtest --lightning-dir=%h/own
+UNIT
+chown -R 4711:4711 $home /run/user/4711
+unit manager.service <<'UNIT'
+[Service]
+User=bitcoin
+Environment=XDG_RUNTIME_DIR=/run/user/4711 HOME=/var/lib/bitcoin
+ExecStart=/lib/systemd/systemd --user
+Type=notify
+Delegate=yes
+UNIT
+systemctl start manager
+as_user() { setpriv --reuid=4711 --regid=4711 --clear-groups env -u SYSTEMD_UNIT_PATH XDG_RUNTIME_DIR=/run/user/4711 HOME=$home "$@"; }
+as_user holdfast adopt --user --json >adopt 2>stderr || true
+as_user systemctl --user start lightningd
+for _ in $(seq 100); do
+  lightning-cli --lightning-dir=$home/own --network=regtest getinfo >/dev/null 2>&1 && break
+  sleep 0.1
+done
+readlink "/proc/$(as_user systemctl --user show -p MainPID --value lightningd)/exe" >exe
+as_user systemctl --user stop lightningd
+as_user holdfast adopt --user --undo >undo
+find $home/.config /run/user/4711/systemd/user >left
+systemctl stop manager
+`,
+  );
+  expect([out.stderr, readJson('adopt', out.adopt ?? '')]).toEqual([
+    '',
+    expect.objectContaining({
+      verdict: 'ok',
+      changed: true,
+      file: '/var/lib/bitcoin/.config/systemd/user/lightningd.service.d/zz-holdfast.conf',
+    }),
+  ]);
+  expect(out.exe).toMatch(/^\/var\/lib\/bitcoin\/own\/subdaemons\/[0-9a-f]{16}\/bin\/lightningd\n$/);
+  expect(out.undo).toMatch(/^removed .*systemctl --user start lightningd.service$/ms);
+  expect(out.left).not.toContain('holdfast');
+});

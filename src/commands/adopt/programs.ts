@@ -1,8 +1,8 @@
 /** Which paths of holdfast and of Node.js a unit should name. Only looks. */
 
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, realpathSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { whatOthersMayChange } from '../../linux/trust.ts';
 import type { Context } from '../context.ts';
 
@@ -78,4 +78,10 @@ function realPath(path: string): string | undefined {
   } catch {
     return undefined; // not there
   }
+}
+
+/** Where contrib is: beside bin in the npm package and a checkout, with the documents in the Debian package. */
+export function contribOf(self: string): string {
+  const places = [join(dirname(self), '..', 'contrib'), '/usr/share/doc/holdfast/examples'];
+  return places.find(path => existsSync(path)) ?? 'contrib';
 }

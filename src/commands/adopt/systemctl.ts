@@ -5,6 +5,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { HoldfastError } from '../../errors.ts';
+import type { Context } from '../context.ts';
+import { contribOf } from './programs.ts';
 
 /** What a command said. */
 export interface Said {
@@ -20,17 +22,19 @@ const LIMIT_MS = 300_000;
 /** A manager of systemd: the machine's, or the user's own. */
 export class Systemd {
   readonly #environment: Readonly<Record<string, string>>;
+  readonly #contrib: string;
   readonly isUser: boolean;
 
-  constructor(environment: Readonly<Record<string, string>>, isUser: boolean) {
+  constructor({ environment, self }: Pick<Context, 'environment' | 'self'>, isUser: boolean) {
     this.#environment = environment;
+    this.#contrib = contribOf(self);
     this.isUser = isUser;
   }
 
   /** Runs `systemctl WORD…`. @throws HoldfastError `UNSUPPORTED` where it cannot be had */
   systemctl(...words: string[]): Said {
     const said = this.#run('systemctl', this.isUser ? ['--user', ...words] : words);
-    if (said === undefined) throw withoutSystemd('there is no systemctl in PATH');
+    if (said === undefined) throw withoutSystemd('there is no systemctl in PATH', this.#contrib);
     return said;
   }
 
@@ -42,7 +46,7 @@ export class Systemd {
   /** Properties of a unit, by name. @throws HoldfastError `UNSUPPORTED` where the manager does not answer */
   show(unit: string, names: readonly string[]): Record<string, string> {
     const said = this.systemctl('show', '--no-pager', `--property=${names.join(',')}`, '--', unit);
-    if (said.status !== 0) throw withoutSystemd(said.stderr.trim() || 'systemctl show failed');
+    if (said.status !== 0) throw withoutSystemd(said.stderr.trim() || 'systemctl show failed', this.#contrib);
     const lines = said.stdout.split('\n').filter(line => line.includes('='));
     return Object.fromEntries(
       lines.map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
@@ -80,12 +84,12 @@ export class Systemd {
   }
 }
 
-/** The two lines to type where there is no systemd, for OpenRC and for all else. */
-function withoutSystemd(reason: string): HoldfastError {
+/** What to type where there is no systemd: for OpenRC the script that we bring, for all else the words. */
+function withoutSystemd(reason: string, contrib: string): HoldfastError {
   const hint = existsSync('/sbin/openrc-run')
     ? [
-        'with OpenRC, take the script of contrib/openrc (docs/guides.md says where it is installed):',
-        'install -m 755 contrib/openrc/lightningd /etc/init.d/lightningd && rc-service lightningd restart',
+        'with OpenRC a script of ours starts lightningd, and /etc/conf.d/lightningd has its settings:',
+        `install -m 755 ${contrib}/openrc/lightningd /etc/init.d/lightningd && rc-service lightningd restart`,
       ]
     : ["put 'holdfast run' in front of lightningd in what starts it: holdfast run lightningd …"];
   return new HoldfastError('UNSUPPORTED', `systemd cannot be asked: ${reason}`, { hint });

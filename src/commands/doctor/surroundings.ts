@@ -1,8 +1,8 @@
 /** What stands around a node: the unit that starts it, and the hooks that ask before its package is upgraded. Only looks. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { HoldfastError } from '../../errors.ts';
-import { findProgram, SYSTEMD_PATH } from '../adopt/programs.ts';
+import { contribOf, findProgram, SYSTEMD_PATH } from '../adopt/programs.ts';
 import type { Systemd } from '../adopt/systemctl.ts';
 import { type DoctorFinding, ok, warning } from './report.ts';
 
@@ -101,10 +101,4 @@ function containsName(path: string): boolean {
   } catch {
     return false; // not there, or closed to us
   }
-}
-
-/** Where contrib is: beside bin in the npm package and a checkout, with the documents in the Debian package. */
-export function contribOf(self: string): string {
-  const places = [join(dirname(self), '..', 'contrib'), '/usr/share/doc/holdfast/examples'];
-  return places.find(path => existsSync(path)) ?? 'contrib';
 }
