@@ -55,7 +55,8 @@ test.for(METHODS)(
       expect(second).toContain(`${dir}/usr/${file}`);
       expect(second?.some(path => path.startsWith(placed) && path.endsWith(file))).toBe(true);
     }
-    expect(third).toEqual([]);
+    // of lightningd the headers are read, for its loader
+    expect(third?.filter(path => !path.endsWith('/bin/lightningd'))).toEqual([]);
   },
 );
 

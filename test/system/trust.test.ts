@@ -165,3 +165,10 @@ test("root's launch in a user's lightning-dir links nothing, and says what to do
   expect(refused.stderr).toMatch(/rm -r/);
   expect(refused.stderr).not.toMatch(/ch(own|mod) -R/);
 });
+
+test('root does not run a snapshot of another user that is named by --use', () => {
+  const { installed, place, snapshot } = makeUsersNode();
+  const { status, stderr } = holdfast(['run', `--use=${snapshot.path}`, installed.lightningd, place]);
+  expect(status).toBe(125);
+  expect(stderr).toMatch(/could be changed by others, or was made by them/);
+});

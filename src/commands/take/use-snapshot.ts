@@ -11,6 +11,7 @@ import { STORE_NAME } from '../../snapshot/store/layout.ts';
 import { lockStore } from '../../snapshot/store/lock.ts';
 import { readRecord } from '../../snapshot/store/record.ts';
 import { openStore } from '../../snapshot/store/store.ts';
+import { isOurs } from '../../snapshot/take/by-record.ts';
 import { checkProgram } from '../../snapshot/take/checks.ts';
 import type { Taken } from '../../snapshot/take/terms.ts';
 import type { Context } from '../context.ts';
@@ -49,6 +50,16 @@ export async function useSnapshot(
       throw new HoldfastError('NO_SNAPSHOT', `${quote(path)} is no snapshot that can be used again`, {
         path,
       });
+    }
+    if (!isOurs(directory, basename(path), record, BigInt(context.uid))) {
+      throw new HoldfastError(
+        'NO_SNAPSHOT',
+        `${quote(path)} could be changed by others, or was made by them`,
+        {
+          path,
+          hint: 'a snapshot is used again by the user who made it, or where root did',
+        },
+      );
     }
     if (expectRoot !== undefined && expectRoot !== record.root) {
       const message = `the root of ${quote(path)} is ${record.root}, not the expected ${expectRoot}`;
