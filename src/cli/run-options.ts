@@ -38,6 +38,16 @@ export function readUse(options: GivenOptions, cwd: string): string | undefined 
   return typeof use === 'string' && !use.includes('/') ? use : absolute(use, cwd); // a name in the store, or a path
 }
 
+/** `--or-plain`. @throws HoldfastError `USAGE` */
+export function readOrPlain(options: GivenOptions): boolean {
+  if (options['or-plain'] === undefined) return false;
+  const other = (['use', 'on-upgrade'] as const).find(name => options[name] !== undefined);
+  if (other !== undefined) {
+    throw new HoldfastError('USAGE', `--or-plain and --${other} exclude each other: that needs a snapshot`);
+  }
+  return true;
+}
+
 /** `--on-upgrade`, and what goes with it. @throws HoldfastError `USAGE` */
 export function readOnUpgrade(request: CommandRequest): OnUpgradeOptions | undefined {
   const { options } = request;

@@ -23,13 +23,14 @@ export async function run(request: CommandRequest, surroundings: Surroundings): 
 async function ownOptions(
   request: CommandRequest,
   cwd: string,
-): Promise<Pick<RunOptions, 'confine' | 'onUpgrade' | 'use'>> {
+): Promise<Pick<RunOptions, 'confine' | 'onUpgrade' | 'use' | 'orPlain'>> {
   if (RUN_ONLY.every(name => request.options[name] === undefined))
-    return { confine: undefined, onUpgrade: undefined, use: undefined };
-  const { readConfine, readOnUpgrade, readUse } = await import('./run-options.ts');
+    return { confine: undefined, onUpgrade: undefined, use: undefined, orPlain: false };
+  const { readConfine, readOnUpgrade, readOrPlain, readUse } = await import('./run-options.ts');
   return {
     confine: readConfine(request.options, cwd),
     onUpgrade: readOnUpgrade(request),
     use: readUse(request.options, cwd),
+    orPlain: readOrPlain(request.options),
   };
 }

@@ -81,6 +81,9 @@ export const OPTIONS = {
     value: 'SECONDS',
     help: 'with --on-upgrade=restart: how long lightningd may finish its HTLCs first (default: 20; 0: not asked)',
   },
+  'or-plain': {
+    help: 'where no snapshot can be had, start the installed lightningd as it is; never where the gate or --expect-root refuses',
+  },
   use: {
     value: 'SNAPSHOT',
     help: 'run this snapshot of the store as it is, whatever is installed: to go back to what ran before',
@@ -131,6 +134,7 @@ const TAKE = [
 ] as const;
 /** What `run` takes and `snapshot` does not. */
 export const RUN_ONLY = [
+  'or-plain',
   'use',
   'confine',
   'allow-exec',

@@ -19,6 +19,8 @@ export interface RunOptions extends PrepareOptions {
   readonly onUpgrade: OnUpgradeOptions | undefined;
   /** the snapshot to run, whatever is installed: its name in the store, or its path, absolute */
   readonly use: string | undefined;
+  /** start the installed lightningd as it is where no snapshot can be had */
+  readonly orPlain: boolean;
 }
 
 /**
@@ -28,6 +30,15 @@ export interface RunOptions extends PrepareOptions {
  * @throws HoldfastError `NOT_FOUND`, `NOT_EXECUTABLE`, or why holdfast itself failed
  */
 export async function run(options: RunOptions, context: Context, inherited: Inherited): Promise<RunEnd> {
+  try {
+    return await runSnapshot(options, context, inherited);
+  } catch (error) {
+    if (!options.orPlain) throw error;
+    return (await import('./or-plain.ts')).startPlain(error, options, context, inherited);
+  }
+}
+
+async function runSnapshot(options: RunOptions, context: Context, inherited: Inherited): Promise<RunEnd> {
   const target = await findTargetInTime({ ...options, from: options.use ?? options.from }, context);
   // a --conf file that is not there: lightningd will say so, and a snapshot would go to the wrong lightning-dir
   const { answersOnly, missingConf } = target.options;

@@ -77,14 +77,16 @@ export function launch({
   keepOpen = [],
   atLast,
 }: Launch): never {
+  const kept = [...keepOpen];
   try {
-    if (liveLock !== undefined) duplicate(liveLock, LEAST_LOCK_DESCRIPTOR);
-    for (const fd of keepOpen) setCloseOnExec(fd, false);
+    if (liveLock !== undefined) kept.push(duplicate(liveLock, LEAST_LOCK_DESCRIPTOR));
+    for (const fd of kept) setCloseOnExec(fd, false);
     restoreDescriptors(inherited);
     restoreSignals(inherited);
     if (inherited.nofileSoft !== undefined) setSoftDescriptorLimit(inherited.nofileSoft);
     atLast?.();
   } catch (error) {
+    for (const fd of kept) setCloseOnExec(fd, true);
     throw systemError('prepare the start of', file, error);
   }
   try {
@@ -96,6 +98,7 @@ export function launch({
     );
   } catch (error) {
     ignoreSignal(SIGPIPE, true); // the error is still to be said, be it to nobody
+    for (const fd of kept) setCloseOnExec(fd, true); // another program may be tried: it is to hold nothing of this one's
     throw notExecuted(file, error);
   }
 }

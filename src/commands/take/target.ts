@@ -30,13 +30,21 @@ export interface Target {
 /** Finds lightningd, and reads its command line and configuration. @throws HoldfastError */
 export function findTarget({ lightningd, from, args }: TargetOptions, context: Context): Target {
   const { cwd, environment } = context;
-  const skip = (path: string): boolean => path === context.self;
-  const found = from ?? locateLightningd(lightningd ?? 'lightningd', { PATH: environment.PATH }, cwd, skip);
+  const found = from ?? locate({ lightningd }, context);
   const options = readLightningOptions(args, { cwd, home: environment.HOME }, 'ours');
   if (options.missingConf === undefined) {
     for (const reason of options.unreadable) context.warn(`${reason}: lightningd goes on without it`);
   }
   return { lightningd: found, options };
+}
+
+/** The installed lightningd, by path or in PATH. @throws HoldfastError `NOT_FOUND`, `NOT_EXECUTABLE` */
+export function locate(
+  { lightningd }: Pick<TargetOptions, 'lightningd'>,
+  { cwd, environment, self }: Context,
+): string {
+  const skip = (path: string): boolean => path === self;
+  return locateLightningd(lightningd ?? 'lightningd', { PATH: environment.PATH }, cwd, skip);
 }
 
 /** A snapshot would go to the wrong lightning-dir. @throws HoldfastError `CONFIG` */
