@@ -17,9 +17,14 @@ make_root() { # SUITE
   [ -e "$root/.complete" ] && return
   rm -rf "$root"
   mkdir -p "$root"
-  debootstrap --variant=minbase --include=ca-certificates,nodejs,npm "$1" "$root" >"$root.log" 2>&1 || { tail -5 "$root.log"; return 1; }
-  chroot "$root" useradd --create-home --shell /bin/bash operator
-  chmod 0700 "$root/home/operator" "$root/root"
+  {
+    debootstrap --variant=minbase --include=ca-certificates "$1" "$root" &&
+      cp --remove-destination /etc/resolv.conf "$root/etc/resolv.conf" &&
+      chroot "$root" apt-get -q update &&
+      chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get -qy --no-install-recommends install nodejs npm
+  } >"$root.log" 2>&1 || { tail -5 "$root.log"; return 1; }
+  chroot "$root" useradd --create-home --shell /bin/bash alice
+  chmod 0700 "$root/home/alice" "$root/root"
   touch "$root/.complete"
 }
 
@@ -39,7 +44,7 @@ inside() { # ROOT USER UMASK DIRECTORY COMMAND
 failed=0
 try() { # SUITE WHO
   local root=$roots/$1 user=root umask=022 home=/root command status
-  [ "$2" != user ] || { user=operator umask=002 home=/home/operator; }
+  [ "$2" != user ] || { user=alice umask=002 home=/home/alice; }
   make_root "$1" || { echo "fresh: $1: no root to be had"; failed=1; return; }
   cp --remove-destination /etc/resolv.conf "$root/etc/resolv.conf"
   cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
