@@ -3,6 +3,7 @@
 import { accessSync, constants, existsSync, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, HoldfastError, quote } from '../errors.ts';
+import { orderOf } from '../lightning/installation/version-order.ts';
 import { findNodes, type LightningNode } from '../lightning/nodes/nodes.ts';
 import { operatorProgramsOf, settingThatNames } from '../lightning/nodes/operator-programs.ts';
 import { readBootId } from '../linux/proc/boot-id.ts';
@@ -224,11 +225,16 @@ function judge(
     return { restartPending: null, reason: 'its snapshot has no readable record' };
   if (now.root === null) return { restartPending: null, reason: now.reason };
   if (now.root === root) return { restartPending: false, reason: null };
-  const versions =
-    now.version === version
-      ? `other files of ${version}`
-      : `${now.version ?? 'another version'}, not ${version}`;
-  return { restartPending: true, reason: `installed is ${versions}` };
+  return { restartPending: true, reason: `installed is ${versusRunning(now.version, version)}` };
+}
+
+/** What is installed, as against what runs. */
+function versusRunning(installed: string | null, running: string | undefined): string {
+  if (installed === running) return `other files of ${running}`;
+  if (installed === null || running === undefined) return `another version, not ${running}`;
+  return orderOf(installed, running) === 'older'
+    ? `${installed}, older than ${running}: it may refuse the node's database`
+    : `${installed}, not ${running}`;
 }
 
 function subdaemonsElsewhere(

@@ -67,7 +67,10 @@ type World = Awaited<ReturnType<typeof makeNode>>;
 
 async function isUpgraded({ node }: World, seconds: number): Promise<boolean> {
   const deadline = Date.now() + seconds * 1000;
-  while (versionOf(node) !== 'v26.03') {
+  // the new version answers, and is watched
+  const isDone = () =>
+    versionOf(node) === 'v26.03' && /looked: v26\.03 .* is installed, v26\.03 /.test(node.output());
+  while (!isDone()) {
     if (Date.now() > deadline) return false;
     await new Promise(resolve => setTimeout(resolve, 20));
   }

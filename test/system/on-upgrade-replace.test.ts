@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { damageOf } from '../helpers/faults.ts';
-import { HOLDFAST } from '../helpers/holdfast.ts';
+import { HOLDFAST, holdfast } from '../helpers/holdfast.ts';
 import {
   count,
   lightningdOf,
@@ -79,6 +79,10 @@ test.for(['restart', 'notify'])('%s: a downgrade is said once, and nothing is do
   expect(count(node.output(), ': a downgrade is no upgrade')).toBe(1);
   expect(lightningdOf(node)).toBe(pid);
   expect(damageOf(snapshot)).toBe('');
+  const status = holdfast(['status', `--lightning-dir=${node.lightningDir}`]);
+  expect(status.stdout).toContain(
+    "restart  PENDING: installed is v25.12.1, older than v26.06.6: it may refuse the node's database\n",
+  );
 });
 
 describe('the new version does not come up', () => {

@@ -1,9 +1,10 @@
 /** The node that the parent of --on-upgrade has started, once it is lightningd. Only looks. */
 import { readlinkSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { HoldfastError } from '../../errors.ts';
 import { Directory } from '../../linux/directory.ts';
 import { sleep } from '../../linux/time.ts';
+import { isSnapshotName } from '../../snapshot/store/layout.ts';
 import { readRecord, type SnapshotRecord } from '../../snapshot/store/record.ts';
 import type { Child } from './children.ts';
 import { within } from './within.ts';
@@ -22,7 +23,8 @@ export interface RunningNode extends Child, HeldSnapshot {}
 const LOOK_MS = 200;
 
 /**
- * The snapshot that the child runs from; undefined where it has ended, or executes no lightningd of a snapshot.
+ * The snapshot that the child runs from; undefined where it has ended, or executes no lightningd of a snapshot that
+ * has a record.
  * @throws HoldfastError, or Node's error where it cannot be looked at now
  */
 export async function findNode(child: Child): Promise<RunningNode | undefined> {
@@ -33,20 +35,19 @@ export async function findNode(child: Child): Promise<RunningNode | undefined> {
   const program = readlinkSync(`/proc/${child.pid}/exe`);
   // bin/lightningd, or local/bin/lightningd where BINDIR lies deeper below the common prefix
   for (let path = dirname(dirname(program)); path !== '/'; path = dirname(path)) {
+    if (!isSnapshotName(basename(path))) continue;
     const held = hold(path, record => `${path}/${record.program}` === program);
     if (held !== undefined) return { ...child, ...held };
   }
   return undefined;
 }
 
-/** Holds a snapshot; undefined where there is none. @throws HoldfastError where it is just being wiped */
+/**
+ * Holds a snapshot; undefined where it has no record, or not the one that is wanted.
+ * @throws HoldfastError where it is gone or just being wiped, or cannot be looked at now
+ */
 export function hold(path: string, isWanted: (record: SnapshotRecord) => boolean): HeldSnapshot | undefined {
-  let directory: Directory;
-  try {
-    directory = Directory.open(path);
-  } catch {
-    return undefined; // no directory, or none that we may read, as those above a snapshot may be
-  }
+  const directory = Directory.open(path);
   let held: HeldSnapshot | undefined;
   try {
     const record = readRecord(directory);

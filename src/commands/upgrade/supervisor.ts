@@ -158,7 +158,7 @@ class Supervisor {
         const node = await findNode(child);
         if (node === undefined && (await within(0, child.ended)) === 'time') {
           this.#announcer.say(
-            'lightningd runs without a snapshot: it will not be restarted after an upgrade',
+            'lightningd runs without a snapshot, or its snapshot has no record: no upgrade will restart it',
           );
         }
         return node;

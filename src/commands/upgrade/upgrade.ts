@@ -114,7 +114,7 @@ export class UpgradeFinder {
     }
     const held = hold(found.path, ({ root }) => root === found.root);
     if (held === undefined)
-      throw new HoldfastError('SYSTEM', `'${found.path}' is gone`, { path: found.path });
+      throw new HoldfastError('SYSTEM', `'${found.path}' is another snapshot by now`, { path: found.path });
     let answer: 'go' | number = Number.POSITIVE_INFINITY;
     try {
       answer = await this.#moment.isGood({ pid: node.pid, running: record, installed: found });
