@@ -4,13 +4,13 @@
  * systemd read it, look whether systemd would start it. Where a check fails nothing is written. Never starts, stops or
  * restarts the unit.
  */
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { HoldfastError, quote } from '../errors.ts';
 import { askReference } from '../lightning/installation/versions.ts';
 import { worst } from '../verdict.ts';
 import { type CommandLine, readCommandLine } from './adopt/command-line.ts';
 import { type DropIn, makeDropIn } from './adopt/drop-in.ts';
-import { removeDropIn, writeDropIn } from './adopt/drop-in-file.ts';
+import { dropInPath, removeDropIn, writeDropIn } from './adopt/drop-in-file.ts';
 import { findProgram, mayExecute, nodeFor, SYSTEMD_PATH, stableHoldfast } from './adopt/programs.ts';
 import { rehearse } from './adopt/rehearse.ts';
 import type { AdoptAction, AdoptCheck, AdoptedUnit, AdoptReport } from './adopt/report.ts';
@@ -40,7 +40,7 @@ export async function adopt(options: AdoptOptions, context: Context): Promise<Ad
   if (action === 'adopt' && systemd.show(name, ['NeedDaemonReload']).NeedDaemonReload === 'yes')
     reload(systemd);
   const unit = readUnit(systemd, name);
-  const file = dropInPath(systemd, unit.name, context);
+  const file = dropInPath(systemd.isUser, unit.name, context);
   const line = await readStart(unit, context);
   if (line === undefined) {
     const notes = ['ExecStart= has holdfast already: nothing is changed'];
@@ -101,13 +101,6 @@ function refuseOrdinaryUser(isUser: boolean, name: string, { uid }: Context): vo
   throw new HoldfastError('WRONG_USER', 'the drop-ins of the machine are written by root', {
     hint: [`sudo holdfast adopt ${name}`, `holdfast adopt --print ${name} shows what it would write`],
   });
-}
-
-/** /etc/systemd/system, or the same of the user. */
-function dropInPath({ isUser }: Systemd, name: string, { environment }: Context): string {
-  const config = environment.XDG_CONFIG_HOME ?? join(environment.HOME ?? '/', '.config');
-  const directory = isUser ? join(config, 'systemd/user') : '/etc/systemd/system';
-  return join(directory, `${name}.d`, DROP_IN_NAME);
 }
 
 /** What starts lightningd; undefined where it is holdfast already. @throws HoldfastError `UNSUPPORTED` */
@@ -184,7 +177,7 @@ function undo(systemd: Systemd, name: string, context: Context): AdoptReport {
     user: shown.User || null,
     pid: Number(shown.MainPID) || null,
   };
-  const file = dropInPath(systemd, unit.name, context);
+  const file = dropInPath(systemd.isUser, unit.name, context);
   const report = plainReport('undo', unit, file);
   if (!removeDropIn(file)) return { ...report, notes: [`there is no ${quote(file)}: nothing to take back`] };
   reload(systemd);

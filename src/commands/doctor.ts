@@ -51,7 +51,7 @@ export function doctor(options: DoctorOptions, context: Context): DoctorReport {
     lightningd: () => checkLightningd(noexec()),
     store: () => checkStore(noexec(), lightningDir, context),
     room: () => checkRoom(noexec()),
-    unit: () => checkUnit(new Systemd(context, options.isUser), unit),
+    unit: () => checkUnit(new Systemd(context, options.isUser), unit, context),
     hooks: () => checkHooks(context.self),
   };
   const found = Object.entries(checks).map(([name, check]) => ({

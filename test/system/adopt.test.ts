@@ -300,6 +300,11 @@ said nothing holdfast adopt --undo
 said doctor-before holdfast doctor
 said first holdfast adopt
 said doctor-after holdfast doctor
+sed -i 's/--conf/--alias=new --conf/' /run/test/units/lightningd.service
+systemctl daemon-reload
+said doctor-changed holdfast doctor
+sed -i 's/--alias=new --conf/--conf/' /run/test/units/lightningd.service
+systemctl daemon-reload
 said same holdfast adopt
 echo 'Nice=5' >>$file
 said edited holdfast adopt --undo
@@ -320,6 +325,9 @@ said user setpriv --reuid=4711 --regid=4711 --clear-groups holdfast adopt
     /^warning {2}unit .* starts lightningd without holdfast\n +sudo holdfast adopt lightningd.service$/m,
   );
   expect(out['doctor-after']).toMatch(/^ok .* unit .*starts lightningd from a snapshot$/m);
+  expect(out['doctor-changed']).toMatch(
+    /^warning .* unit .* of an ExecStart= that the unit has no more\n +sudo holdfast adopt/m,
+  );
   expect(out.first).toMatch(/^written .*status 0\n$/ms);
   expect(out.same).toMatch(/^'.*' is there already, as it should be\n.*status 0\n$/ms);
   expect(out.edited).toMatch(/zz-holdfast.conf' was edited since holdfast wrote it.*status 1\n$/s);

@@ -1,15 +1,28 @@
 /** The drop-in on the disk: written by rename, removed with care. Never touches a file that adopt did not write. */
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
+import type { Context } from '../context.ts';
 import { judgeDropIn } from './drop-in.ts';
+import { DROP_IN_NAME } from './unit.ts';
+
+/** Where the drop-in of a unit is: below /etc/systemd/system, or the same of the user. */
+export function dropInPath(
+  isUser: boolean,
+  name: string,
+  { environment }: Pick<Context, 'environment'>,
+): string {
+  const config = environment.XDG_CONFIG_HOME ?? join(environment.HOME ?? '/', '.config');
+  const directory = isUser ? join(config, 'systemd/user') : '/etc/systemd/system';
+  return join(directory, `${name}.d`, DROP_IN_NAME);
+}
 
 /**
  * Makes the file by rename, so that systemd sees all of it or nothing.
  * @returns false where it is there already @throws HoldfastError `DIFFERS` where another one is there; `SYSTEM`
  */
 export function writeDropIn(file: string, text: string): boolean {
-  const before = readIfThere(file);
+  const before = readDropIn(file);
   if (before === text) return false;
   if (before !== undefined && judgeDropIn(before) !== 'ours') throw notOurs(file, judgeDropIn(before));
   const staging = `${file}.new`; // no name that systemd reads
@@ -31,7 +44,7 @@ export function writeDropIn(file: string, text: string): boolean {
  * @returns false where there is none @throws HoldfastError `DIFFERS` where it is not as adopt wrote it; `SYSTEM`
  */
 export function removeDropIn(file: string): boolean {
-  const text = readIfThere(file);
+  const text = readDropIn(file);
   if (text === undefined) return false;
   const kind = judgeDropIn(text);
   if (kind !== 'ours') throw notOurs(file, kind);
@@ -57,7 +70,8 @@ function notOurs(file: string, kind: 'edited' | 'foreign' | 'ours'): HoldfastErr
   });
 }
 
-function readIfThere(path: string): string | undefined {
+/** The drop-in's text; undefined: there is none. @throws HoldfastError `SYSTEM` */
+export function readDropIn(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

@@ -1,9 +1,9 @@
 /** The text of the drop-in that adopt writes. Pure. */
 import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
-import { type CommandLine, quoteWord, wrap } from './command-line.ts';
+import { type CommandLine, quoteWord, readCommandLine, wrap } from './command-line.ts';
 import type { Unit } from './unit.ts';
-import { valuesOf } from './unit-file.ts';
+import { readSection, valuesOf } from './unit-file.ts';
 
 /** What the drop-in depends on beside the unit. */
 export interface DropInFacts {
@@ -60,6 +60,14 @@ export function judgeDropIn(text: string): 'ours' | 'edited' | 'foreign' {
   if (!text.startsWith(MARK)) return 'foreign';
   const [first = '', ...rest] = text.split('\n');
   return first === `${MARK}${digest(rest.join('\n'))}` ? 'ours' : 'edited';
+}
+
+/** Does the drop-in start what the unit starts without it, or has the unit been changed since? */
+export function isOfUnit(text: string, unit: Unit): boolean {
+  const [start] = valuesOf(readSection(text), 'ExecStart');
+  if (start === undefined) return false;
+  const line = readCommandLine(start);
+  return start === wrap(readCommandLine(unit.execStart), line.program, ['run']);
 }
 
 function digest(text: string): string {

@@ -36,6 +36,7 @@ const REPLACED = [
   'ExecStop=',
   'ExecStopPost=',
   'Restart=no',
+  'RestartForceExitStatus=',
   'RemainAfterExit=no',
   'PIDFile=',
   'BusName=',
@@ -107,8 +108,8 @@ export function rehearsalUnit({ unit, line, holdfast, node, runtime }: Rehearsal
     ...(node === undefined
       ? []
       : [`Environment=${quoteWord(`HOLDFAST_NODE=${node.replaceAll('%', '%%')}`)}`]),
-    `StandardOutput=truncate:${scratch}/stdout`,
-    `StandardError=truncate:${scratch}/stderr`,
+    `StandardOutput=file:${scratch}/stdout`,
+    `StandardError=file:${scratch}/stderr`,
     'ExecStart=',
     `ExecStart=${withNameOf(unit.name, wrap(line, holdfast, words)).replace(/^-/, '')}`,
   ];
@@ -142,7 +143,9 @@ function unescapeName(name: string): string {
 
 /** What `snapshot --dry-run --json` printed (commands/snapshot.ts). */
 function judgeSnapshot(stdout: string): Rehearsed {
-  const { version, files, placements, path, fallback }: SnapshotResult = JSON.parse(stdout);
+  const result = parseResult(stdout);
+  if (result === undefined) return { checks: [NOTHING_SAID], version: undefined };
+  const { version, files, placements, path, fallback } = result;
   const how = Object.entries(placements)
     .filter(([, count]) => count > 0)
     .map(([method, count]) => `${count} by ${method}`)
@@ -164,6 +167,21 @@ function judgeSnapshot(stdout: string): Rehearsed {
     },
   ];
   return { checks, version };
+}
+
+const NOTHING_SAID: AdoptCheck = {
+  name: 'snapshot',
+  verdict: 'finding',
+  reason:
+    'it ended well, and what it printed is no result: something else was started in the place of holdfast',
+};
+
+function parseResult(stdout: string): SnapshotResult | undefined {
+  try {
+    return JSON.parse(stdout);
+  } catch {
+    return undefined; // said as a finding
+  }
 }
 
 /** systemd's own exit statuses, and how it words them (systemd.exec(5), PROCESS EXIT CODES). */

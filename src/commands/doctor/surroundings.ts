@@ -2,12 +2,16 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HoldfastError } from '../../errors.ts';
+import { isOfUnit } from '../adopt/drop-in.ts';
+import { dropInPath, readDropIn } from '../adopt/drop-in-file.ts';
 import { contribOf, findProgram, SYSTEMD_PATH } from '../adopt/programs.ts';
 import type { Systemd } from '../adopt/systemctl.ts';
+import { readUnit } from '../adopt/unit.ts';
+import type { Context } from '../context.ts';
 import { type DoctorFinding, ok, warning } from './report.ts';
 
 /** Is the unit under holdfast? No unit at all is none of our business. */
-export function checkUnit(systemd: Systemd, name: string): DoctorFinding {
+export function checkUnit(systemd: Systemd, name: string, context: Context): DoctorFinding {
   if (!existsSync('/run/systemd/system')) {
     return existsSync('/run/openrc')
       ? warning(
@@ -28,9 +32,25 @@ export function checkUnit(systemd: Systemd, name: string): DoctorFinding {
   if (!/\/holdfast (--?\S+ )*run /.test(shown.ExecStart ?? '')) {
     return warning(`${name} starts lightningd without holdfast`, `sudo holdfast adopt ${name}`);
   }
-  return shown.NeedDaemonReload === 'yes'
-    ? warning(`${name} was changed since systemd read it`, 'systemctl daemon-reload')
+  if (shown.NeedDaemonReload === 'yes')
+    return warning(`${name} was changed since systemd read it`, 'systemctl daemon-reload');
+  return isOutdated(systemd, name, context)
+    ? warning(
+        `${name} starts lightningd from a snapshot, by a drop-in of an ExecStart= that the unit has no more`,
+        `sudo holdfast adopt ${name}`,
+      )
     : ok(`${name} starts lightningd from a snapshot`);
+}
+
+/** Our drop-in stands before what a new package may have put into the unit. */
+function isOutdated(systemd: Systemd, name: string, context: Context): boolean {
+  try {
+    const text = readDropIn(dropInPath(systemd.isUser, name, context));
+    return text !== undefined && !isOfUnit(text, readUnit(systemd, name));
+  } catch (error) {
+    if (error instanceof HoldfastError) return false; // closed to us, or put under holdfast by hand
+    throw error;
+  }
 }
 
 interface Hook {
