@@ -89,8 +89,8 @@ test('a postinst that restarts the service, with the package manager holding its
   expect(JSON.parse(readFileSync(log, 'utf8'))).toMatchObject({ version: 'v26.03' });
 });
 
-test.each(['rename', 'install', 'in-place'] as const)(
-  'launches against an endless alternation of upgrades by %s: every one that starts is of one version',
+test.each(['rename', 'install', 'in-place', 'unlink-first', 'rpm'] as const)(
+  'launches against an endless alternation of upgrades by %s: every one that starts is whole, and of one version',
   async way => {
     const dir = tempDir();
     const { installed, next } = makePair(dir);
@@ -117,6 +117,8 @@ test.each(['rename', 'install', 'in-place'] as const)(
       if (called.status !== 0) continue;
       started++;
       expect(versionsIn(called.stdout.trim())).toHaveLength(1);
+      const taken = listFiles(called.stdout.trim()).filter(path => /^(bin|libexec)\//.test(path));
+      expect(taken).toEqual(listFiles(join(dir, 'keep'))); // whole, and nothing besides
     }
     process.kill(alternating.pid, 'SIGKILL');
     await alternating.ended;
@@ -124,6 +126,6 @@ test.each(['rename', 'install', 'in-place'] as const)(
     expect(
       readdirSync(join(dir, 'lightning/subdaemons')).filter(name => name.startsWith('.staging')),
     ).toEqual([]);
-    console.log(`upgrades by ${way}: ${launches} launches, ${started} started, 0 mixed`);
+    console.log(`upgrades by ${way}: ${launches} launches, ${started} started, 0 mixed, 0 partial`);
   },
 );
