@@ -49,6 +49,12 @@ function patch(path: string, from: string, to: string): void {
   writeFileSync(path, image);
 }
 
+/** Takes the other releases' names from an image's constants, as in a plugin that knows no deprecation. */
+function blankBounds(path: string): void {
+  for (const bound of ['v23.08', 'v24.02', 'v24.05', 'v24.08', 'v25.02', 'v25.05', 'v25.09'])
+    patch(path, bound, 'x');
+}
+
 /** Replaces a file as rename does, whole, with mode 0755. */
 function put(path: string, content: string | Buffer): void {
   writeFileSync(`${path}.put`, content, { mode: 0o755 });
@@ -151,12 +157,24 @@ describe('half-way: refused, by name', () => {
   });
 });
 
-test('what strings cannot tell is said to be unknown, not to agree', () => {
-  const { plugins, other, snapshot } = made('v26.06');
-  cpSync(join(other('v25.12').libexec, 'plugins/bcli'), join(plugins, 'bcli'));
-  const { status, stderr } = snapshot();
-  expect(status).toBe(0);
-  expect(stderr).toMatch(/the release of .*plugins\/bcli.* is unknown/);
+describe('what strings cannot tell', () => {
+  test('is said to be unknown, not to agree', () => {
+    const { plugins, other, snapshot } = made('v26.06');
+    cpSync(join(other('v25.12').libexec, 'plugins'), plugins, { recursive: true });
+    const { status, stderr } = snapshot();
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/the release of .*plugins\/autoclean.* and 17 more is unknown/);
+  });
+
+  test('is not said of a plugin that came with others that are surely of that release', () => {
+    const { plugins, other, snapshot } = made('v26.06');
+    for (const name of readdirSync(plugins).filter(plugin => plugin !== 'pay'))
+      blankBounds(join(plugins, name));
+    expect(snapshot().stderr).not.toContain('is unknown');
+    put(join(plugins, 'pay'), readFileSync(join(other('v25.12').libexec, 'plugins/pay')));
+    utimesSync(join(plugins, 'pay'), new Date(), new Date(Date.now() - 200 * 86_400_000));
+    expect(snapshot().stderr).toMatch(/the release of .*plugins\/pay is unknown/);
+  });
 });
 
 test.each([
@@ -184,6 +202,12 @@ test.each([
     }
   },
 );
+
+test('programs that hold no version are named as unknown with --verbose', () => {
+  const { words } = made();
+  const { stderr } = holdfast(['snapshot', '--verbose', ...words]);
+  expect(stderr).toMatch(/of unknown version.*lightning_websocketd.*lightning-hsmtool.*reckless/);
+});
 
 describe('whole: taken, with a word', () => {
   test('a built-in plugin was removed: lightningd starts without it', () => {

@@ -112,15 +112,36 @@ function warningsOf({ reference, rows, log }: VersionReport, listing: Listing): 
       const version = says === undefined || says.includes(',') ? '' : ` (${says})`; // bounds say nothing
       return `${source} is left over from another release${version}: lightningd does not name it; rm -- ${source}`;
     });
-  const unclear = rows.filter(({ agrees, says }) => agrees === 'unknown' && says !== undefined);
   return [
     ...plugins.map(missingPluginWarning).filter(line => !said.has(line)),
     ...leftOver,
-    ...(unclear.length === 0
-      ? []
-      : [
-          `the release of ${unclear.map(({ path }) => path).join(', ')} is unknown: ${reference} stands in their images, where it may be their own or a bound`,
-        ]),
+    ...unclearWarning(reference, unclearRows(rows, listing)),
+  ];
+}
+
+/** Files of one build come within so long of each other, ns. */
+const ONE_BUILD_NS = 86_400_000_000_000n;
+
+/**
+ * Those whose strings cannot tell, unless they are as old as a program by image that is surely of the reference: files of
+ * one release are of one build.
+ */
+function unclearRows(rows: readonly VersionRow[], { files }: Listing): string[] {
+  const mtimes = new Map(files.map(({ path, stat }) => [path, stat.mtimeNs]));
+  const mtimeOf = ({ path }: VersionRow): bigint => mtimes.get(path) ?? 0n;
+  const sure = rows.filter(({ agrees, by }) => agrees === 'yes' && by === 'image').map(mtimeOf);
+  const isOfTheirBuild = (mtime: bigint) =>
+    sure.some(other => mtime - other < ONE_BUILD_NS && other - mtime < ONE_BUILD_NS);
+  return rows
+    .filter(row => row.agrees === 'unknown' && row.says !== undefined && !isOfTheirBuild(mtimeOf(row)))
+    .map(({ path }) => path);
+}
+
+function unclearWarning(reference: string | undefined, paths: readonly string[]): string[] {
+  if (paths.length === 0) return [];
+  const more = paths.length > 3 ? ` and ${paths.length - 3} more` : '';
+  return [
+    `the release of ${paths.slice(0, 3).join(', ')}${more} is unknown: ${reference} stands in their images, where it may be their own or a bound`,
   ];
 }
 

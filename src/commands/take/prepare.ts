@@ -72,6 +72,12 @@ export async function prepare(
       context,
     });
     for (const line of await warningsOf(taken, source)) context.warn(line);
+    const silent = taken.record.answers?.filter(({ says }) => says === undefined) ?? [];
+    if (silent.length > 0) {
+      context.detail(
+        `of unknown version, as nothing in them tells: ${silent.map(({ path }) => path).join(', ')}`,
+      );
+    }
     const mended = await mendArguments(target, options.args, taken, chosen.store, context);
     return { taken, ...chosen, ...mended, steps: steps.end() };
   } finally {

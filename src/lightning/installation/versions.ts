@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { type BriefAnswer, type BriefLimits, runBriefly } from '../../linux/process/brief-program.ts';
 import { imageVersion } from './image-version.ts';
 import { type NamedPrograms, programsNamedBy } from './named.ts';
+import { COMPANIONS } from './subdaemons.ts';
 
 /** What one program says of its version. */
 export interface VersionRow {
@@ -78,7 +79,7 @@ export async function askVersions(
     ...asked.map((path, index) => judgeAnswer(directory, path, others[index]!, reference)),
     ...files
       .filter(path => path !== lightningd && !isAsked(path))
-      .flatMap(path => judgeImage(directory, path, reference, undefined) ?? []),
+      .flatMap(path => judgeImage(directory, path, reference, undefined) ?? scriptRow(path)),
   ];
   return { reference, rows: [lightningdRow, ...rows.map(row => withoutLeftOver(row, named))], log };
 }
@@ -124,6 +125,12 @@ function withoutLeftOver(row: VersionRow, named: NamedPrograms): VersionRow {
     ? !named.isSubdaemon(basename(row.path))
     : row.agrees === 'no' && !belongs(row.path, named);
   return isLeftOver ? { ...row, agrees: 'left over' } : row;
+}
+
+/** A script that is installed beside lightningd is a program of its, and holds no version that could be relied on. */
+function scriptRow(path: string): VersionRow[] {
+  const isCompanion = COMPANIONS.includes(basename(path)) && !path.includes('/plugins/');
+  return isCompanion ? [{ path, says: undefined, by: 'nothing', agrees: 'unknown', reason: undefined }] : [];
 }
 
 /** Is this file lightningd's: installed beside it, or a plugin that it names by the file or its directory? */
