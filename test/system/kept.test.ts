@@ -14,7 +14,9 @@ import {
   utimesSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import fc from 'fast-check';
 import { beforeEach, expect, test } from 'vitest';
+import { tried } from '../helpers/fuzz.ts';
 import { holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
 import { ageDirectories, makeCInstallation, noCompiler, tempDir } from '../helpers/stand-in.ts';
 
@@ -205,3 +207,83 @@ test.each([
     expect(second.root).not.toBe(first.root);
   },
 );
+
+test('a recursive chmod of a snapshot by its own user is no reason to be down: it is built anew', ctx => {
+  if (!isRoot) ctx.skip('root enters whatever the mode: it needs another user');
+  const dir = tempDir();
+  const installed = makeCInstallation(dir, 'v25.12');
+  const home = join(dir, 'home');
+  mkdirSync(home);
+  chownSync(home, ORDINARY_USER, ORDINARY_USER);
+  const words = [installed.lightningd, `--lightning-dir=${join(home, 'lightning')}`];
+  for (const mode of ['600', '000', '777', 'u+s']) {
+    const { path, root } = snapshotJson(words, { user: ORDINARY_USER });
+    execFileSync('chmod', ['-R', mode, path]);
+    const next = snapshotJson(words, { user: ORDINARY_USER });
+    expect(next).toMatchObject({ root, reused: false });
+    expect(holdfast(['verify', next.path], { user: ORDINARY_USER }).status).toBe(0);
+    execFileSync('chmod', ['-R', 'u=rwX,go=rX', path]); // so that the next launch can wipe it
+  }
+});
+
+const FEW = process.env.HOLDFAST_FAULTS === 'all' ? 1000 : 12;
+
+/** A change of mode or owner to one of the things below a directory, by its place in the list of all. */
+const spoiling = fc.record({
+  which: fc.double({ min: 0, max: 1, noNaN: true }),
+  mode: fc.integer({ min: 0, max: 0o7777 }),
+  owner: fc.constantFrom(undefined, undefined, ORDINARY_USER),
+});
+
+function spoil(
+  top: string,
+  { which, mode, owner }: { which: number; mode: number; owner: number | undefined },
+) {
+  const paths = ['.', ...readdirSync(top, { recursive: true, encoding: 'utf8' })].sort();
+  const path = join(top, paths[Math.floor(which * (paths.length - 1))] ?? '.');
+  if (owner !== undefined && isRoot) chownSync(path, owner, owner);
+  chmodSync(path, mode);
+  return path;
+}
+
+function expectWellKept(snapshot: string): void {
+  for (const path of readdirSync(snapshot, { recursive: true, encoding: 'utf8' })) {
+    const { mode, uid } = lstatSync(join(snapshot, path));
+    expect(mode & 0o6022, path).toBe(0);
+    expect([0, process.geteuid?.()], path).toContain(uid);
+  }
+  expect(holdfast(['verify', snapshot]), snapshot).toMatchObject({ status: 0, stderr: '' });
+}
+
+test('whatever modes and owners a snapshot is given, the next launch has one that is as it was made', ctx => {
+  if (!isRoot) ctx.skip('root enters whatever the mode');
+  const { words } = makeWorld();
+  const { root } = snapshotJson(['--method=copy', ...words]);
+  tried(FEW, fc.array(spoiling, { minLength: 1, maxLength: 3 }), changes => {
+    const { path } = snapshotJson(['--method=copy', ...words]);
+    for (const change of changes) spoil(path, change);
+    const next = snapshotJson(['--method=copy', ...words]);
+    expect(next.root).toBe(root);
+    expectWellKept(next.path);
+  });
+});
+
+test('whatever modes and owners an installation is given, no snapshot has what others may change', ctx => {
+  if (!isRoot) ctx.skip('root enters whatever the mode');
+  const { installed, words } = makeWorld();
+  tried(FEW, spoiling, change => {
+    snapshotJson(words);
+    const path = spoil(installed.prefix, change);
+    const isProgram = /\/bin\/|lightning_|plugins\//.test(path);
+    const called = holdfast(['snapshot', '--json', '--settle=0', ...words]);
+    if (called.status === 0) expectWellKept(JSON.parse(called.stdout).path);
+    else
+      expect([called.status, isProgram, called.stderr]).toEqual([
+        expect.any(Number),
+        true,
+        expect.any(String),
+      ]);
+    chownSync(path, 0, 0);
+    chmodSync(path, lstatSync(path).isDirectory() || isProgram ? 0o755 : 0o644);
+  });
+});
