@@ -8,6 +8,7 @@ import { findNodes, type LightningNode } from '../lightning/nodes/nodes.ts';
 import { operatorProgramsOf, settingThatNames } from '../lightning/nodes/operator-programs.ts';
 import { readBootId } from '../linux/proc/boot-id.ts';
 import { inodeKey } from '../linux/proc/image.ts';
+import { hasEnded } from '../linux/proc/processes.ts';
 import { heldBytes } from '../snapshot/store/held-bytes.ts';
 import { CURRENT_NAME, isSnapshotName, STORE_NAME } from '../snapshot/store/layout.ts';
 import type { SnapshotRecord } from '../snapshot/store/record.ts';
@@ -89,7 +90,11 @@ export async function status(options: NodeOptions, context: Context): Promise<St
     node => options.network === undefined || node.network === options.network,
   );
   const nodes: NodeStatus[] = [];
-  for (const node of wanted) nodes.push(await statusOf(node, look));
+  for (const node of wanted) {
+    const seen = await statusOf(node, look);
+    // one that ended while we looked runs no more, and a launch may have wiped its snapshot: that is no damage
+    if (!hasEnded(node.process)) nodes.push(seen);
+  }
   if (nodes.length === 0) refuseMissing(lightningDir, options);
   const snapshots = snapshotsOf(store, look);
   const current = snapshots.find(snapshot => snapshot.current);

@@ -102,15 +102,18 @@ export function inject(
 /**
  * Runs the command, stops it with SIGSTOP right after a call, calls `meanwhile`, and lets it go on: a barrier in a
  * process that knows nothing of it. `meanwhile` is not called where the command ended before that call.
+ * @param path calls on this path alone count: their number does not change with how busy the machine is
  */
 export async function stopAfter(
-  call: TracedCall,
+  call: Pick<TracedCall, 'name' | 'nth'>,
   command: readonly string[],
   meanwhile: () => Promise<void> | void,
+  path?: string,
 ): Promise<Traced> {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-strace-'));
   const log = join(directory, 'log');
   const filter = ['-e', `trace=${call.name}`, '-e', `inject=${call.name}:signal=STOP:when=${call.nth}`];
+  if (path !== undefined) filter.push('-P', path);
   const strace = spawn('strace', ['-f', '-qq', '-o', log, ...filter, ...command], {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 60_000,

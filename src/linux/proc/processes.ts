@@ -117,6 +117,16 @@ function addImage(directory: string, files: Map<string, ExecutedFile>): void {
   }
 }
 
+/** Whether a process that was listed has ended, whoever has its PID now. */
+export function hasEnded({ pid, startTicks }: Process, proc = '/proc'): boolean {
+  try {
+    const stat = parseStat(readFileSync(`${proc}/${pid}/stat`, 'utf8'));
+    return stat?.startTicks !== startTicks || stat.state === 'Z' || stat.state === 'X';
+  } catch (error) {
+    return isGone(error);
+  }
+}
+
 /** All processes below `pid`: children, their children, and so on; by PID. */
 export function descendantsOf(pid: number, processes: readonly Process[]): Process[] {
   const children = groupByParent(processes);
