@@ -6,7 +6,7 @@ const CHECKS = {
   verify: 'systemd-analyze',
   noexec: 'noexec',
   snapshot: 'dry snapshot',
-  loaded: 'systemd',
+  loaded: 'daemon-reload',
 } as const;
 const VERDICTS = { ok: 'ok', finding: 'NO', unknown: 'not known' } as const;
 

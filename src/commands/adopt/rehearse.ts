@@ -145,7 +145,7 @@ function unescapeName(name: string): string {
 function judgeSnapshot(stdout: string): Rehearsed {
   const result = parseResult(stdout);
   if (result === undefined) return { checks: [NOTHING_SAID], version: undefined };
-  const { version, files, placements, path, fallback } = result;
+  const { version, files, placements, libraries, path, fallback } = result;
   const how = Object.entries(placements)
     .filter(([, count]) => count > 0)
     .map(([method, count]) => `${count} by ${method}`)
@@ -163,7 +163,7 @@ function judgeSnapshot(stdout: string): Rehearsed {
     {
       name: 'snapshot',
       verdict: 'ok',
-      reason: `${version}, ${files} files (${how}), tried under the unit's own directives; nothing is left of it`,
+      reason: `${version}, ${files} files (${how}), ${libraries === null ? 'no' : libraries.files} libraries held, tried under the unit's own directives; nothing is left of it`,
     },
   ];
   return { checks, version };

@@ -25,7 +25,7 @@ export function checkVerify(systemd: Systemd, unit: Unit, text: string): AdoptCh
     const known = new Set(before.stderr.split('\n'));
     const news = (after?.stderr ?? '').split('\n').filter(line => line !== '' && !known.has(line));
     return news.length === 0
-      ? { name: 'verify', verdict: 'ok', reason: 'systemd-analyze verify says nothing new' }
+      ? { name: 'verify', verdict: 'ok', reason: 'verify says nothing new' }
       : { name: 'verify', verdict: 'finding', reason: news.join('; ').replaceAll(scratch, '') };
   } catch (error) {
     throw systemError('verify a copy of the unit in', scratch, error);
