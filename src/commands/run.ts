@@ -77,7 +77,10 @@ async function runSnapshot(options: RunOptions, context: Context, inherited: Inh
     argv: [Buffer.from(file), ...absoluteLightningDirArgs(args, context.cwd)],
     inherited,
     liveLock: taken.directory.fd,
-    libraryPath: searchedDirectory(taken.record.files, taken.pins !== undefined, snapshot),
+    libraryPath:
+      options.libraries === 'leave'
+        ? undefined
+        : searchedDirectory(taken.record.files, taken.pins !== undefined, snapshot),
     keepOpen: confinement === undefined ? pins : [...pins, confinement.list],
     atLast: confinement?.enforce,
   });

@@ -335,3 +335,90 @@ test('a snapshot that an older holdfast took is built anew', () => {
   expect(holdfast(['verify', old.path])).toMatchObject({ status: 0 });
   expect(snapshotJson(words)).toMatchObject({ root: old.root, reused: false, libraries: { files: 2 } });
 });
+
+test('a program with file capabilities is said: the loader heeds no LD_LIBRARY_PATH then', ctx => {
+  if (!isRoot) ctx.skip('needs root, to give file capabilities');
+  const dir = tempDir();
+  const needing = makeNeeding(dir);
+  const hsmd = join(needing.installed.libexec, 'lightning_hsmd');
+  const given = spawnSync('setcap', ['cap_ipc_lock=ep', hsmd], { encoding: 'utf8' });
+  if (given.status !== 0) ctx.skip(`setcap: ${given.stderr || given.error?.message}`);
+  const words = [needing.installed.lightningd, `--lightning-dir=${join(dir, 'lightning')}`];
+  const { stderr } = holdfast(['snapshot', ...words]);
+  expect(stderr).toContain(
+    `load the system's libraries, not what is held, for their file capabilities: '${hsmd}'`,
+  );
+});
+
+test('a program with DT_RPATH that leads to a library of its own is said', () => {
+  const dir = tempDir();
+  const needing = makeNeeding(dir);
+  const program = join(needing.installed.libexec, 'plugins/bcli');
+  const image = readFileSync(program);
+  // DT_RUNPATH becomes DT_RPATH: the tag alone differs (elf(5))
+  const tag = Buffer.alloc(8);
+  tag.writeBigUInt64LE(29n);
+  const rpath = Buffer.alloc(8);
+  rpath.writeBigUInt64LE(15n);
+  for (let at = image.indexOf(tag); at !== -1; at = image.indexOf(tag, at + 1))
+    if (at % 8 === 0) rpath.copy(image, at);
+  writeFileSync(program, image);
+  const words = [needing.installed.lightningd, `--lightning-dir=${join(dir, 'lightning')}`];
+  const { stderr, status } = holdfast(['snapshot', '--no-gate', ...words]);
+  expect(status, stderr).toBe(0);
+  expect(stderr).toMatch(/plugins\/bcli' has DT_RPATH, which comes first: it loads libstandin\.so\.1/);
+});
+
+test('pinned libraries need a store whose path the loader takes as one; --libraries=leave does without', async () => {
+  const dir = tempDir();
+  const needing = makeNeeding(dir);
+  const store = `--snapshot-dir=${join(dir, 'a:b')}`;
+  const words = [store, needing.installed.lightningd, `--lightning-dir=${join(dir, 'lightning')}`];
+  const refused = holdfast(['run', '--method=pin', ...words]);
+  expect(refused).toMatchObject({
+    status: 125,
+    stderr: expect.stringContaining('cannot hold libraries of pinned'),
+  });
+  const node = await startNode(needing.installed, join(dir, 'lightning'), {
+    command: [HOLDFAST, 'run', '--method=pin', '--libraries=leave', store, needing.installed.lightningd],
+  });
+  expect(libraryPathOf(node.pid)).toBeUndefined();
+});
+
+test('a library replaced by rename over and over while launches go on: each has one set, or tries again', async () => {
+  const dir = tempDir();
+  const needing = makeNeeding(dir);
+  const sets = ['first', 'second'];
+  const digests = new Map<string, string>();
+  for (const version of sets) {
+    makeLibraries(needing.libraryDir, { version });
+    const taken = snapshotJson([needing.installed.lightningd, `--lightning-dir=${join(dir, version)}`]);
+    const { libraries } = JSON.parse(readFileSync(join(taken.path, 'libraries.json'), 'utf8'));
+    for (const { sha256 } of libraries) digests.set(sha256, version);
+  }
+  expect(digests.size).toBe(4);
+  let swapping = true;
+  const swap = (async () => {
+    for (let n = 0; swapping; n++) {
+      makeLibraries(needing.libraryDir, { version: sets[n % 2] ?? '' });
+      await new Promise(resolve => setTimeout(resolve, 100 + 50 * (n % 5)));
+    }
+  })();
+  try {
+    for (let n = 0; n < 8; n++) {
+      const lightningDir = `--lightning-dir=${join(dir, `race-${n}`)}`;
+      const launch = start(HOLDFAST, ['snapshot', '--settle=2', needing.installed.lightningd, lightningDir]);
+      const status = await launch.ended;
+      expect([0, 1], launch.output()).toContain(status);
+      if (status !== 0) continue; // it never settled: that is said, and nothing is taken
+      const path = currentOf(join(dir, `race-${n}`));
+      const { libraries } = JSON.parse(readFileSync(join(path, 'libraries.json'), 'utf8'));
+      // makeLibraries renames one after the other: between the two renames the set is mixed on the disk as well
+      expect(libraries.every(({ sha256 }: { sha256: string }) => digests.has(sha256))).toBe(true);
+      expect(holdfast(['verify', path])).toMatchObject({ status: 0 });
+    }
+  } finally {
+    swapping = false;
+    await swap;
+  }
+});
