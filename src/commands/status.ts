@@ -6,7 +6,6 @@ import { errnoOf, HoldfastError, quote } from '../errors.ts';
 import { orderOf } from '../lightning/installation/version-order.ts';
 import { findNodes, type LightningNode } from '../lightning/nodes/nodes.ts';
 import { operatorProgramsOf, settingThatNames } from '../lightning/nodes/operator-programs.ts';
-import { readBootId } from '../linux/proc/boot-id.ts';
 import { inodeKey } from '../linux/proc/image.ts';
 import { hasEnded } from '../linux/proc/processes.ts';
 import { heldBytes } from '../snapshot/store/held-bytes.ts';
@@ -16,7 +15,7 @@ import { type Verdict, worst } from '../verdict.ts';
 import { type Allowed, readList } from './confinement-list.ts';
 import type { Context } from './context.ts';
 import type { InstalledNow } from './installed/compare.ts';
-import { type Comparison, compare, recordOf } from './installed/installed-now.ts';
+import { type Look, lookOnce } from './installed/look-once.ts';
 import { type PlacedNow, placedNow } from './installed/placed-files.ts';
 import { type LibrariesNow, whyRestart } from './libraries/now.ts';
 import { librariesOf } from './libraries/of-node.ts';
@@ -138,33 +137,6 @@ function refuseMissing(lightningDir: string, named: NodeOptions): void {
       hint: 'name the directory that the node was started with; holdfast status without it looks at ~/.lightning',
     });
   }
-}
-
-/** Looks at each snapshot once, whoever asks, and compares each with its installation once. */
-interface Look {
-  record(snapshot: string): SnapshotRecord | undefined;
-  /** undefined: it has no readable record */
-  comparison(snapshot: string): Promise<Comparison> | undefined;
-}
-
-function lookOnce(uid: number): Look {
-  const bootId = readBootId();
-  const records = new Map<string, SnapshotRecord | undefined>();
-  const comparisons = new Map<string, Promise<Comparison>>();
-  const look: Look = {
-    record(snapshot) {
-      if (!records.has(snapshot)) records.set(snapshot, recordOf(snapshot));
-      return records.get(snapshot);
-    },
-    comparison(snapshot) {
-      const record = look.record(snapshot);
-      if (record === undefined) return undefined;
-      const known = comparisons.get(snapshot) ?? compare(snapshot, record, { uid, bootId });
-      comparisons.set(snapshot, known);
-      return known;
-    },
-  };
-  return look;
 }
 
 function verdictOf({ restartPending, overwritten, pinned, elsewhere }: NodeStatus): Verdict {

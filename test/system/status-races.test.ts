@@ -62,13 +62,21 @@ test('a node that ended while it was looked at, and whose snapshot was wiped, is
   const lightningDir = join(dir, 'lightning');
   const node = await startNode(standIn, lightningDir, { command: [HOLDFAST, 'run', standIn.lightningd] });
   const command = [HOLDFAST, 'status', '--json', `--lightning-dir=${lightningDir}`];
-  const record = join(realpathSync(join(lightningDir, 'subdaemons/current')), '.record.json');
+  const snapshot = realpathSync(join(lightningDir, 'subdaemons/current'));
+  let wiped = false;
   const endAndWipe = async () => {
+    wiped = true;
     process.kill(node.pid, 'SIGKILL');
     await node.ended;
-    rmSync(join(lightningDir, 'subdaemons'), { recursive: true });
+    rmSync(snapshot, { recursive: true });
   };
-  const { status, stdout } = await stopAfter(OPENED, command, endAndWipe, record);
+  const { status, stdout } = await stopAfter(
+    { name: 'read', nth: 1 },
+    command,
+    endAndWipe,
+    join(snapshot, '.record.json'),
+  );
+  expect(wiped).toBe(true);
   expect(JSON.parse(stdout)).toMatchObject({ verdict: 'ok', nodes: [] });
   expect(status).toBe(0);
 });
