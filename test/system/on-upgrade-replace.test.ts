@@ -85,6 +85,16 @@ test.for(['restart', 'notify'])('%s: a downgrade is said once, and nothing is do
   );
 });
 
+test('versions that cannot be compared: that is said, and it is an upgrade', async () => {
+  const { installed, next, node } = await makeWorld(undefined, {
+    from: 'v26.06.6',
+    to: 'v26.06-258-g090f4b0',
+  });
+  upgradeSettled(next.prefix, installed.prefix);
+  await until('the restart', () => versionOf(node) === 'v26.06-258-g090f4b0');
+  expect(node.output()).toContain(' runs; which of them is newer cannot be told: restarting\n');
+});
+
 describe('the new version does not come up', () => {
   /** As a subdaemon it says nothing; when it is asked for its version it says it, so the gate passes. */
   const broken = (libexec: string, does = ':') =>

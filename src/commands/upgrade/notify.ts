@@ -1,5 +1,6 @@
 /** What the parent of --on-upgrade says: each thing once, to the operator and to the service manager. */
 import { HoldfastError, systemError } from '../../errors.ts';
+import { orderOf } from '../../lightning/installation/version-order.ts';
 import { notifyStatus } from '../../linux/process/notify-socket.ts';
 import type { Ended } from '../../linux/process/spawn.ts';
 import type { Context } from '../context.ts';
@@ -66,7 +67,11 @@ interface Release {
 
 /** Two builds of one version differ in their roots. */
 export function due(installed: Release, running: Release): string {
-  return `${installed.version} (${installed.root.slice(0, 16)}) is installed, ${running.version} (${running.root.slice(0, 16)}) runs`;
+  const doubt =
+    orderOf(installed.version, running.version) === 'unknown'
+      ? '; which of them is newer cannot be told'
+      : '';
+  return `${installed.version} (${installed.root.slice(0, 16)}) is installed, ${running.version} (${running.root.slice(0, 16)}) runs${doubt}`;
 }
 
 /** How a process ended, in words; `time`: it had to be ended. */
