@@ -1,5 +1,5 @@
 /** The parent of --on-upgrade where something hangs: what it has started has a limit, and SIGTERM ends it in every state. */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { count, lightningdOf, makeWorld, processesIn, upgradeSettled, versionOf } from '../helpers/parent.ts';
@@ -21,6 +21,7 @@ async function expectEnd(node: Node, dir: string): Promise<void> {
     status = ended;
   });
   await until('the end', () => status !== undefined); // ten seconds are more than twice what it takes
+  expect([143, 137]).toContain(status); // by SIGTERM, or by the SIGKILL that lightningd needed
   await until('nothing to be left', () => processesIn(dir).length === 0);
 }
 
@@ -47,6 +48,59 @@ async function makeStubborn() {
 }
 
 describe('SIGTERM ends it', () => {
+  test('while the node runs', async () => {
+    const { dir, node } = await makeWorld();
+    await expectEnd(node, dir);
+  });
+
+  test('while an upgrade is waited for', async () => {
+    const { dir, installed, node } = await makeWorld();
+    writeFileSync(`${installed.lightningd}.dpkg-new`, 'half an upgrade');
+    writeFileSync(join(installed.libexec, 'lightning_hsmd.dpkg-new'), '');
+    await until('the look', () => processesIn(dir).some(line => / snapshot /.test(line)));
+    await expectEnd(node, dir);
+  });
+
+  test('while the restart window is waited for', async () => {
+    const hour = (new Date().getHours() + 2) % 24;
+    const pad = (n: number) => String(n).padStart(2, '0');
+    const window = `--restart-window=${pad(hour)}:00-${pad(hour)}:30`;
+    const { dir, installed, next, node } = await makeWorld(['--on-upgrade=restart', window]);
+    upgradeSettled(next.prefix, installed.prefix);
+    await until('the line', () => node.output().includes(': waiting for the restart window'));
+    expect(versionOf(node)).toBe('v25.12');
+    await expectEnd(node, dir);
+  });
+
+  test('while --restart-if thinks', async () => {
+    const { dir, installed, next, node } = await makeWorld([
+      '--on-upgrade=restart',
+      '--restart-if=echo asked; sleep 600',
+    ]);
+    upgradeSettled(next.prefix, installed.prefix);
+    await until('the question', () => node.output().includes('asked\n'));
+    await expectEnd(node, dir);
+  });
+
+  test('while lightningd stops', async () => {
+    const { dir, installed, next, node } = await makeStubborn();
+    upgradeSettled(next.prefix, installed.prefix);
+    await until('the stop', () => processesIn(dir).some(line => line.includes('lightning-cli')));
+    await expectEnd(node, dir);
+  });
+
+  test('while the new version is started', async () => {
+    const { dir, installed, next, node } = await makeWorld();
+    // it says its version when it is asked, so the gate passes; as a subdaemon it says nothing, and the start waits for it
+    script(
+      join(next.libexec, 'lightning_gossipd'),
+      `#!/bin/sh\n[ "$1" = --version ] && echo v26.03 && exit\nexec sleep 600\n`,
+    );
+    upgradeSettled(next.prefix, installed.prefix);
+    await until('the start', () => /: restarting\n(.*\n)*.*executing /.test(node.output()));
+    await expectEnd(node, dir);
+  });
+
   test('while graceful waits for HTLCs', async () => {
     const { dir, installed, next, node } = await makeGraceful();
     upgradeSettled(next.prefix, installed.prefix);

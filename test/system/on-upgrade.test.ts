@@ -5,22 +5,13 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { makeRoot, noDpkg } from '../helpers/dpkg.ts';
 import { HOLDFAST, holdfast } from '../helpers/holdfast.ts';
-import {
-  count,
-  lightningdOf,
-  makeWorld,
-  processesIn,
-  startParent,
-  upgradeSettled,
-  versionOf,
-} from '../helpers/parent.ts';
+import { count, lightningdOf, makeWorld, startParent, upgradeSettled, versionOf } from '../helpers/parent.ts';
 import { script, until, works } from '../helpers/running.ts';
 import {
   ageDirectories,
   childrenOf,
   makeCInstallation,
   makePair,
-  type Node,
   noCompiler,
   nodeAt,
   start,
@@ -111,75 +102,6 @@ describe('a node that ends by itself is the end of its parent, with its status',
     expect(holdfast(words('--on-upgrade=restart'))).toEqual(plain);
     const missing = ['run', '--on-upgrade=restart', '/nowhere/lightningd'];
     expect(holdfast(missing).status).toBe(127);
-  });
-});
-
-describe('SIGTERM ends everything', () => {
-  /** Ends it, and looks for what is left. */
-  async function expectEnd(node: Node, dir: string): Promise<void> {
-    process.kill(node.pid, 'SIGTERM');
-    expect(await node.ended).toBe(143);
-    await until('all of it to end', () => processesIn(dir).length === 0);
-  }
-
-  test('while the node runs', async () => {
-    const { dir, node } = await makeWorld();
-    await expectEnd(node, dir);
-  });
-
-  test('while an upgrade is waited for', async () => {
-    const { dir, installed, node } = await makeWorld();
-    writeFileSync(`${installed.lightningd}.dpkg-new`, 'half an upgrade');
-    writeFileSync(join(installed.libexec, 'lightning_hsmd.dpkg-new'), '');
-    await until('the look', () => processesIn(dir).some(line => / snapshot /.test(line)));
-    await expectEnd(node, dir);
-  });
-
-  test('while the restart window is waited for', async () => {
-    const hour = (new Date().getHours() + 2) % 24;
-    const pad = (n: number) => String(n).padStart(2, '0');
-    const window = `--restart-window=${pad(hour)}:00-${pad(hour)}:30`;
-    const { dir, installed, next, node } = await makeWorld(['--on-upgrade=restart', window]);
-    upgradeSettled(next.prefix, installed.prefix);
-    await until('the line', () => node.output().includes(': waiting for the restart window'));
-    expect(versionOf(node)).toBe('v25.12');
-    await expectEnd(node, dir);
-  });
-
-  test('while --restart-if thinks', async () => {
-    const { dir, installed, next, node } = await makeWorld([
-      '--on-upgrade=restart',
-      '--restart-if=echo asked; sleep 600',
-    ]);
-    upgradeSettled(next.prefix, installed.prefix);
-    await until('the question', () => node.output().includes('asked\n'));
-    await expectEnd(node, dir);
-  });
-
-  test('while lightningd stops', async () => {
-    const plugins = tempDir();
-    // a plugin that does not see the end of its stdin: the stop waits for it
-    const plugin = script(join(plugins, 'stubborn'), '#!/bin/sh\necho $$ >"$0.pid"\nexec sleep 600\n');
-    const { dir, installed, next, node } = await makeWorld(undefined, { args: [`--plugin=${plugin}`] });
-    const pid = Number(
-      await until('the plugin', () => existsSync(`${plugin}.pid`) && readFileSync(`${plugin}.pid`, 'utf8')),
-    );
-    upgradeSettled(next.prefix, installed.prefix);
-    await until('the stop', () => processesIn(dir).some(line => line.includes('lightning-cli')));
-    await expectEnd(node, dir);
-    process.kill(pid, 'SIGKILL'); // lightningd's own, and with or without us it outlives a SIGTERM
-  });
-
-  test('while the new version is started', async () => {
-    const { dir, installed, next, node } = await makeWorld();
-    // it says its version when it is asked, so the gate passes; as a subdaemon it says nothing, and the start waits for it
-    script(
-      join(next.libexec, 'lightning_gossipd'),
-      `#!/bin/sh\n[ "$1" = --version ] && echo v26.03 && exit\nexec sleep 600\n`,
-    );
-    upgradeSettled(next.prefix, installed.prefix);
-    await until('the start', () => /: restarting\n(.*\n)*.*executing /.test(node.output()));
-    await expectEnd(node, dir);
   });
 });
 
