@@ -41,7 +41,7 @@ function isProgram(path: string): boolean {
 function textOf(path: string): string {
   let fd: number | undefined;
   try {
-    fd = openSync(path, 'r');
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const buffer = Buffer.alloc(MOST_BYTES);
     return buffer.toString('latin1', 0, readSync(fd, buffer, 0, MOST_BYTES, 0));
   } catch (error) {
