@@ -3,7 +3,16 @@
  * are what an operator would type.
  */
 import { spawn } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { goalOf, judge } from './goals.js';
 import { instantInstallation, realSizeInstallation } from './installations.js';
@@ -33,12 +42,14 @@ export const cases = [
   { name: 'first snapshot, copies', measure: firstCopies },
   { name: 'first snapshot, other file system', measure: firstElsewhere },
   { name: 'unchanged relaunch', measure: relaunch },
+  { name: 'relaunch, two boots later', measure: relaunchAfterBoots },
   { name: 'verify', measure: verify },
   { name: '--help', measure: help },
   { name: 'status of one node', measure: status },
   ...scalingCases,
 ];
 
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 const LINK_TREE = 'cp -al "$1" "$2" && find "$2" -type f -exec sha256sum {} +';
 const LINK_TREE_OPENSSL = 'cp -al "$1" "$2" && find "$2" -type f -exec openssl dgst -sha256 {} +';
 const COPY_TREE = 'cp -a --reflink=never "$1" "$2" && find "$2" -type f -exec sha256sum {} +';
@@ -102,6 +113,42 @@ function relaunch(setting) {
   const dir = join(setting.top, 'relaunched');
   const command = [setting.holdfast, 'run', lightningd, `--lightning-dir=${dir}`];
   return against(setting, 'unchanged relaunch', { name: 'holdfast', command }, [nodeAlone(setting)]);
+}
+
+/**
+ * A snapshot of the boot before last, which the last one has read, against one of this boot. A boot is another id over
+ * the kernel's, in a mount namespace for each run: both pay for that.
+ * @param {Setting} setting @returns {Result[]}
+ */
+function relaunchAfterBoots(setting) {
+  const name = 'relaunch, two boots later';
+  const { lightningd } = instantInstallation(join(setting.top, 'rebooted-installation'));
+  /** @param {number} boot @param {string} dir */
+  const inBoot = (boot, dir) => {
+    const id = join(setting.top, `boot-${boot}`);
+    writeFileSync(id, `00000000-0000-4000-8000-00000000000${boot}\n`);
+    const run = [
+      setting.holdfast,
+      'run',
+      '--method=copy',
+      lightningd,
+      `--lightning-dir=${join(setting.top, dir)}`,
+    ];
+    return ['unshare', '-m', ...shell('mount --bind "$1" "$2" && shift 2 && exec "$@"', id, BOOT_ID, ...run)];
+  };
+  try {
+    for (const [boot, dir] of /** @type {const} */ ([
+      [1, 'of-another-boot'],
+      [2, 'of-another-boot'],
+      [3, 'of-this-boot'],
+    ]))
+      setting.stopwatch.run({ name, command: inBoot(boot, dir) });
+  } catch (error) {
+    if (!(error instanceof Unmeasurable)) throw error;
+    return [{ kind: 'absent', name, peer: 'the same boot', reason: error.message }];
+  }
+  const ours = { name: 'holdfast', command: inBoot(3, 'of-another-boot') };
+  return against(setting, name, ours, [{ name: 'the same boot', command: inBoot(3, 'of-this-boot') }]);
 }
 
 /** @param {Setting} setting */

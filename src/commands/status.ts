@@ -112,7 +112,7 @@ export async function status(options: NodeOptions, context: Context): Promise<St
     verdict: worst([
       ...nodes.map(verdictOf),
       unknowns.length > 0 ? 'unknown' : 'ok',
-      installed !== null && installed.altered.length > 0 ? 'finding' : 'ok',
+      installed?.altered.some(({ throughLink }) => throughLink) === true ? 'finding' : 'ok',
     ]),
     nodes,
     unknowns,

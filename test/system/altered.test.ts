@@ -51,6 +51,7 @@ test('a data directory that was given to its user with all below takes the insta
     path: installed.lightningd,
     expected: '0755 of 0:0',
     found: `0755 of ${ORDINARY_USER}:${ORDINARY_USER}`,
+    throughLink: true,
   });
   const verified = holdfast(['verify', place]);
   expect(verified.status).toBe(1);

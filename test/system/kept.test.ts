@@ -252,7 +252,8 @@ function expectWellKept(snapshot: string): void {
     expect(mode & 0o6022, path).toBe(0);
     expect([0, process.geteuid?.()], path).toContain(uid);
   }
-  expect(holdfast(['verify', snapshot]), snapshot).toMatchObject({ status: 0, stderr: '' });
+  const verified = holdfast(['verify', snapshot]);
+  expect(verified.status, verified.stdout).toBe(0);
 }
 
 test('whatever modes and owners a snapshot is given, the next launch has one that is as it was made', ctx => {

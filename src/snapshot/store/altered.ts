@@ -16,6 +16,8 @@ export interface AlteredFile {
   /** mode and owners as chmod(1) and chown(1) take them */
   readonly expected: string;
   readonly found: string;
+  /** since a snapshot was linked to it; false: it was so before, which may be meant so */
+  readonly throughLink: boolean;
 }
 
 /** Those that the record tells of; none of an archive, which has no installation. */
@@ -33,12 +35,15 @@ export interface WordedAltered {
 
 /** Words them; undefined where there are none. */
 export function wordAltered(files: readonly AlteredFile[]): WordedAltered | undefined {
-  const [first] = files;
+  const [first] = [...files].sort((a, b) => Number(b.throughLink) - Number(a.throughLink));
   if (first === undefined) return undefined;
-  const { path, expected, found } = first;
+  const { path, expected, found, throughLink } = first;
+  const how = throughLink
+    ? 'changed through a hard link of a snapshot, most likely'
+    : 'given away through a hard link of a snapshot, if it was not meant so';
   const others = files.length === 1 ? '' : ` (and ${files.length - 1} more)`;
   return {
-    message: `the installed ${quote(path)}${others} is ${found}, not ${expected}: changed through a hard link of a snapshot, most likely`,
+    message: `the installed ${quote(path)}${others} is ${found}, not ${expected}: ${how}`,
     hints: commandsToRestore(path).map(command => `if it came with a package: ${command}`),
   };
 }
@@ -53,15 +58,16 @@ function altered(file: RecordedFile, owners: Map<string, bigint>): AlteredFile |
     const wasGiven = uid !== 0n && uid !== recorded.uid;
     if (wasGiven || mode !== recorded.mode) {
       const expected = `${octal(recorded.mode)} of ${recorded.uid}:${recorded.gid}`;
-      return { path: file.source, expected, found };
+      return { path: file.source, expected, found, throughLink: true };
     }
   }
   if (uid === 0n) return undefined;
   const directory = dirname(file.source);
   const owner = owners.get(directory) ?? lookAt(directory)?.uid ?? uid;
   owners.set(directory, owner);
-  // nobody makes a file in root's directory but root
-  return owner === 0n ? { path: file.source, expected: 'of user 0, as its directory', found } : undefined;
+  // nobody makes a file in root's directory but root: he has made it so, or it was given away through a link before
+  if (owner !== 0n) return undefined;
+  return { path: file.source, expected: 'of user 0, as its directory', found, throughLink: false };
 }
 
 function lookAt(path: string): BigIntStats | undefined {

@@ -11,7 +11,11 @@ import type { Ledger } from './ledger.ts';
 export function checkAltered(record: SnapshotRecord | undefined, ledger: Ledger): void {
   const altered = record === undefined ? [] : alteredFiles(record);
   const entries = new Map(record?.files.map(({ source, path }) => [source, path]));
-  for (const { path, expected, found } of altered) {
+  for (const { path, expected, found, throughLink } of altered) {
+    if (!throughLink) {
+      ledger.note(entries.get(path) ?? '.', `the installed ${quote(path)} is ${found}, not ${expected}`);
+      continue;
+    }
     const reason = `owner or mode of the installed ${quote(path)}, which it is a link to, was changed`;
     ledger.finding('owners', entries.get(path) ?? '.', reason, expected, found);
   }
