@@ -4,22 +4,42 @@
  * removes it first), so that no test can pass on yesterday's bundle.
  */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { chmodSync, copySync, existsSync, mkdtempSync, readdirSync, removeSync, statSync } from 'fs-extra';
 import { compile } from '../fixtures/stand-in/make-c.js';
 
 const top = join(import.meta.dirname, '..');
 
 /** Called by vitest before any test file is loaded. */
-export default function setup(): void {
+export default function setup(): () => void {
   const compiled = compile();
   if ('reason' in compiled)
     console.error(`test/setup.ts: no C stand-in, its tests are skipped: ${compiled.reason}`);
-  if (isFresh()) return;
-  const build = spawnSync('npm', ['run', '--silent', 'build'], { cwd: top, encoding: 'utf8' });
-  if (build.status !== 0) {
-    console.error(`test/setup.ts: npm run build failed:\n${build.stdout ?? ''}${build.stderr ?? ''}`);
-  }
+  if (!isFresh()) build();
+  return copyForOthers();
+}
+
+function build(): void {
+  const { status, stdout, stderr } = spawnSync('npm', ['run', '--silent', 'build'], {
+    cwd: top,
+    encoding: 'utf8',
+  });
+  if (status !== 0) console.error(`test/setup.ts: npm run build failed:\n${stdout ?? ''}${stderr ?? ''}`);
+}
+
+/** In a home that is closed (0700), other users cannot start what they are to be tested with: they get a copy. */
+function copyForOthers(): () => void {
+  const parents = top.split('/').map((_, index, names) => names.slice(0, index + 1).join('/') || '/');
+  if (process.geteuid?.() !== 0 || parents.every(path => (statSync(path).mode & 0o005) === 0o005))
+    return () => undefined;
+  const copy = mkdtempSync(join(tmpdir(), 'holdfast-test-copy-'));
+  chmodSync(copy, 0o755);
+  const parts = ['bin', 'dist', 'package.json', 'node_modules/koffi', 'node_modules/@koromix'];
+  for (const part of parts) if (existsSync(join(top, part))) copySync(join(top, part), join(copy, part));
+  spawnSync('chmod', ['-R', 'go+rX', copy]);
+  process.env.HOLDFAST_TEST_COPY = copy;
+  return () => removeSync(copy);
 }
 
 /** Whether the bundle is younger than all that goes into it. */

@@ -6,6 +6,12 @@ import { join } from 'node:path';
 /** The program under test. */
 export const HOLDFAST = join(import.meta.dirname, '../../bin/holdfast');
 
+/** The same for other users, who may not reach a checkout in a closed home: see test/setup.ts. */
+export const HOLDFAST_FOR_OTHERS =
+  process.env.HOLDFAST_TEST_COPY === undefined
+    ? HOLDFAST
+    : join(process.env.HOLDFAST_TEST_COPY, 'bin/holdfast');
+
 /** How a call ended, and all it said. */
 export interface Called {
   readonly status: number | null;
@@ -30,7 +36,7 @@ export const ORDINARY_USER = 12345;
 
 /** Runs holdfast to its end. */
 export function holdfast(words: readonly string[], options: CallOptions = {}): Called {
-  const { user, program = HOLDFAST, ...rest } = options;
+  const { user, program = user === undefined ? HOLDFAST : HOLDFAST_FOR_OTHERS, ...rest } = options;
   const command =
     user === undefined
       ? [program]

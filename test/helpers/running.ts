@@ -6,6 +6,7 @@ import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:chi
 import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { call } from '../../src/linux/libc.ts';
 
 /** What a test started and made; `end` in afterEach. */
 export class Running {
@@ -81,17 +82,32 @@ export function works(file: string, ...args: string[]): boolean {
   return spawnSync(file, args, { stdio: 'ignore', timeout: 20_000 }).status === 0;
 }
 
-/** Runs `work`, which must not be asynchronous, with another effective uid and gid. Needs root. */
+/** Runs `work` with another effective uid and gid, and no other groups; puts them back when it has ended. Needs root. */
 export function asUser<T>(uid: number, work: () => T): T {
   const groups = process.getgroups!();
-  process.setgroups!([]);
-  process.setegid!(uid);
-  process.seteuid!(uid);
+  become(uid, []);
+  let result: T;
   try {
-    return work();
-  } finally {
-    process.seteuid!(0);
-    process.setegid!(0);
-    process.setgroups!(groups);
+    result = work();
+  } catch (error) {
+    become(0, groups);
+    throw error;
   }
+  if (!(result instanceof Promise)) {
+    become(0, groups);
+    return result;
+  }
+  return result.finally(() => become(0, groups)) as T;
+}
+
+/** By the C library: a Node that may use io_uring, Debian's for one, refuses to change its own ids. */
+function become(uid: number, groups: readonly number[]): void {
+  call('int seteuid(unsigned int uid)', 0);
+  call(
+    'int setgroups(size_t size, const void *list)',
+    groups.length,
+    Buffer.from(Uint32Array.from(groups).buffer),
+  );
+  call('int setegid(unsigned int gid)', uid);
+  call('int seteuid(unsigned int uid)', uid);
 }

@@ -28,6 +28,7 @@ import {
 import { sha256 } from '../../../src/snapshot/hash/digest.ts';
 import type { CheckName } from '../../../src/snapshot/verify/ledger.ts';
 import { verifySnapshot } from '../../../src/snapshot/verify/verify.ts';
+import { asUser } from '../../helpers/running.ts';
 import { entryOf, SOME_FILES, writeSnapshot } from '../../helpers/snapshots.ts';
 import { tempDir } from '../../helpers/stand-in.ts';
 
@@ -566,7 +567,7 @@ describe('what cannot be determined', () => {
     chmodSync(at(HSMD), 0o711);
     chmodSync(at('bin'), 0o700);
     writeFileSync(at(OPENINGD), 'evil opener..!');
-    const { report } = await asUserAsync(54321, () => verifySnapshot(path));
+    const { report } = await asUser(54321, () => verifySnapshot(path));
     expect(report.verdict).toBe('finding');
     expect(pairs(report.findings)).toEqual([`digests: ${OPENINGD}`]);
     expect(pairs(report.unknowns)).toEqual(
@@ -582,7 +583,7 @@ describe('what cannot be determined', () => {
     chownSync(path, 54321, 54321);
     chownSync(dirname(path), 54321, 54321);
     chmodSync(at(OPENINGD), 0);
-    const { report } = await asUserAsync(54321, () => verifySnapshot(path));
+    const { report } = await asUser(54321, () => verifySnapshot(path));
     expect(report).toMatchObject({ verdict: 'unknown', findings: [], unknowns: [{ path: OPENINGD }] });
     expect(report.unknowns[0]?.reason).toMatch(/permission denied .*; its mode is 0000$/);
   });
@@ -591,7 +592,7 @@ describe('what cannot be determined', () => {
     if (!isRoot) skip('only root can become another user');
     const { path, at } = makePlace();
     chmodSync(at('manifest.json'), 0o600);
-    const { report } = await asUserAsync(54321, () => verifySnapshot(path));
+    const { report } = await asUser(54321, () => verifySnapshot(path));
     expect(report).toMatchObject({ verdict: 'unknown', root: null, findings: [] });
     expect(pairs(report.unknowns)).toEqual(['manifest: manifest.json']);
     expect(report.checks.filter(({ result }) => result === 'skipped').map(({ name }) => name)).toEqual([
@@ -632,18 +633,3 @@ describe('ten thousand files', () => {
     expect(seen.length).toBe(10_000); // one piece for each small file: none is read twice
   });
 });
-
-/** asUser for work that is asynchronous: the ids are put back when it has ended. */
-async function asUserAsync<T>(uid: number, work: () => Promise<T>): Promise<T> {
-  const groups = process.getgroups!();
-  process.setgroups!([]);
-  process.setegid!(uid);
-  process.seteuid!(uid);
-  try {
-    return await work();
-  } finally {
-    process.seteuid!(0);
-    process.setegid!(0);
-    process.setgroups!(groups);
-  }
-}
