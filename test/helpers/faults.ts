@@ -1,7 +1,7 @@
 /** What tests of faults and races have in common: what is tried, and what is looked at afterwards. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { lstatSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { listFiles } from './stand-in.ts';
 
@@ -18,8 +18,28 @@ export function digestOf(top: string): string {
   return hash.digest('hex');
 }
 
-/** Whether a snapshot is what its SHA256SUMS says, as sha256sum has it: nothing but the empty string is good. */
+/**
+ * Whether a snapshot is what its SHA256SUMS says, as sha256sum has it, and its libraries what libraries.json says: nothing
+ * but the empty string is good.
+ */
 export function damageOf(snapshot: string): string {
+  return `${programDamage(snapshot)}${libraryDamage(snapshot)}`;
+}
+
+function libraryDamage(snapshot: string): string {
+  const list = join(snapshot, 'libraries.json');
+  if (!existsSync(list)) return '';
+  const { libraries } = JSON.parse(readFileSync(list, 'utf8'));
+  return libraries
+    .filter(({ name, sha256 }: { name: string; sha256: string }) => {
+      const content = readFileSync(join(snapshot, '.libraries', name));
+      return createHash('sha256').update(content).digest('hex') !== sha256;
+    })
+    .map(({ name }: { name: string }) => `${name}: damaged\n`)
+    .join('');
+}
+
+function programDamage(snapshot: string): string {
   const { stdout, stderr } = spawnSync('sha256sum', ['--quiet', '-c', 'SHA256SUMS'], {
     cwd: snapshot,
     encoding: 'utf8',

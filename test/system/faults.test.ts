@@ -60,6 +60,8 @@ const LIGHTNINGD_FAILED = 1;
 interface Context {
   readonly dir: string;
   readonly installed: StandIn;
+  /** where its programs' own library lies */
+  readonly libraryDir: string;
   readonly lightningDir: string;
   readonly command: readonly string[];
   /** every file that is none of the launch's business: the sources, the node's own, a snapshot that is live */
@@ -69,7 +71,8 @@ interface Context {
 /** An installation, a lightning-dir with a node's files in it, and a live snapshot of before, held by this process. */
 function makeWorld(launch: Launch): Context {
   const dir = tempDir();
-  const installed = makeCInstallation(dir, 'v25.12', { plugins: 1 });
+  const libraryDir = join(dir, 'lib');
+  const installed = makeCInstallation(dir, 'v25.12', { plugins: 1, libraryDir });
   const lightningDir = join(dir, 'lightning');
   const store = join(lightningDir, 'subdaemons');
   mkdirSync(store, { recursive: true, mode: 0o755 });
@@ -86,8 +89,9 @@ function makeWorld(launch: Launch): Context {
     '--pid-file=/nowhere/at/all',
   ];
   if (launch === 'run of a proven snapshot') snapshotJson(words.slice(1));
-  const others = () => [installed.prefix, live, join(lightningDir, 'hsm_secret')].map(digestOf).join();
-  return { dir, installed, lightningDir, command: [HOLDFAST, ...words], others };
+  const others = () =>
+    [installed.prefix, libraryDir, live, join(lightningDir, 'hsm_secret')].map(digestOf).join();
+  return { dir, installed, libraryDir, lightningDir, command: [HOLDFAST, ...words], others };
 }
 
 /** After whatever happened: a normal launch works, is whole, and leaves nothing half-made. */
@@ -132,8 +136,8 @@ function problemOf(check: () => void): string[] {
 
 /** The calls of a launch on what is ours, up to the moment in which it is lightningd. */
 function callsOf(launch: Launch): TracedCall[] {
-  const { lightningDir, installed, command } = makeWorld(launch);
-  const calls = callsOn([lightningDir, installed.prefix], command);
+  const { lightningDir, libraryDir, installed, command } = makeWorld(launch);
+  const calls = callsOn([lightningDir, installed.prefix, libraryDir], command);
   const becomes = calls.findIndex(({ name, line }) => name === 'execve' && line.includes('/subdaemons/'));
   return becomes === -1 ? calls : calls.slice(0, becomes);
 }
