@@ -5,7 +5,7 @@
  */
 
 import { join } from 'node:path';
-import { HoldfastError, quote } from '../../errors.ts';
+import { HoldfastError } from '../../errors.ts';
 import { listContents, type SourceFile } from '../../lightning/installation/contents.ts';
 import { findInstallation, type Installation } from '../../lightning/installation/installation.ts';
 import { unaskedVersion } from '../../lightning/installation/unasked-version.ts';
@@ -16,7 +16,7 @@ import { type ManifestFile, makeManifest } from '../../manifest/manifest.ts';
 import { sha256 } from '../../snapshot/hash/digest.ts';
 import { hashFiles } from '../../snapshot/hash/hash.ts';
 import type { AlteredFile } from '../../snapshot/store/altered.ts';
-import { agrees, fileIdentity, identityOf } from '../../snapshot/store/identity.ts';
+import { agrees, identityOf } from '../../snapshot/store/identity.ts';
 import { isHeldLibrary } from '../../snapshot/store/layout.ts';
 import { isOfBoot, type SnapshotRecord } from '../../snapshot/store/record.ts';
 
@@ -59,7 +59,6 @@ export async function compareInstalled(record: SnapshotRecord, asker: Asker): Pr
   const { named } = record;
   let lightningd = record.lightningd;
   try {
-    if (record.archiveIs !== undefined) return compareArchive(record, asker);
     const installation = findInstallation(named);
     lightningd = join(installation.prefix, installation.lightningd);
     const { files } = listContents(installation, asker.apart);
@@ -92,18 +91,6 @@ function isOnlyOurs(path: string, uid: number): boolean {
   } catch {
     return false; // it changes just now
   }
-}
-
-/** An archive that was not written to is what it was; of any other only a launch finds out what is in it. */
-function compareArchive(record: SnapshotRecord, { bootId }: Asker): Compared {
-  const { lightningd, version, root, archiveIs = '' } = record;
-  const now = fileIdentity(lightningd);
-  if (agrees(archiveIs, now, isOfBoot(record, bootId))) {
-    return { lightningd, version, root, changed: [], reason: null };
-  }
-  const what = now === undefined ? 'is not there any more' : 'was written to, or moved';
-  const reason = `the archive ${quote(lightningd)} ${what} since the snapshot was taken from it`;
-  return { lightningd, version: null, root: null, changed: [], reason };
 }
 
 async function entriesOf(
