@@ -60,8 +60,6 @@ export interface Nodes {
   /** With a lightning-dir asked for: nodes of which it cannot be told whether they belong to it. */
   readonly unplaced: readonly LightningNode[];
   readonly hidden: readonly HiddenNode[];
-  /** False where nodes may be missing, or facts about them; `limits` says why. */
-  readonly complete: boolean;
   readonly limits: readonly VisibilityLimit[];
 }
 
@@ -94,10 +92,40 @@ export function findNodes(search: NodeSearch = {}): Nodes {
 function look(search: NodeSearch): Nodes & { readonly outdated: boolean } {
   const proc = search.proc ?? '/proc';
   const list = listProcesses(proc);
-  const { processes, complete, limits } = list;
   const users = readUsers();
   const userName = (uid: number) => users.get(uid)?.name ?? String(uid);
-  const byPid = new Map(processes.map(process => [process.pid, process]));
+  const candidates = candidatesByName(list.processes, users, proc);
+  const { pidFiles, hidden, outdated } = addHolders(candidates, list, search, proc);
+  const found = [...candidates.values()]
+    .filter(candidate => pidFiles.has(candidate.process.pid) || isMain(candidate, candidates, list.processes))
+    .map(({ process, uid, program, place }) => ({
+      process,
+      uid,
+      user: userName(uid),
+      lightningDir: place?.lightningDir,
+      network: pidFiles.get(process.pid)?.network ?? place?.network,
+      pidFile: pidFiles.get(process.pid)?.path,
+      program,
+      sharesOurMounts: sharesOurMounts(process.pid, proc),
+      service: serviceOf(process.pid, proc),
+      descendants: descendantsOf(process.pid, list.processes),
+      place,
+    }))
+    .sort((a, b) => a.process.pid - b.process.pid);
+  return {
+    ...divide(found, search.lightningDir),
+    hidden: hidden.map(({ uid, ...node }) => ({ ...node, user: userName(uid) })),
+    limits: list.limits,
+    outdated,
+  };
+}
+
+/** The processes that are called lightningd. */
+function candidatesByName(
+  processes: readonly Process[],
+  users: ReturnType<typeof readUsers>,
+  proc: string,
+): Map<number, Placed> {
   const candidates = new Map<number, Placed>();
   for (const process of processes) {
     const program = lightningdProgram(process, proc);
@@ -106,20 +134,27 @@ function look(search: NodeSearch): Nodes & { readonly outdated: boolean } {
     const place = placeOfNode(process, program, users.get(uid)?.home, proc);
     candidates.set(process.pid, { process, uid, program, place });
   }
+  return candidates;
+}
 
+/** Adds those that hold a PID file, whatever they are called. */
+function addHolders(
+  candidates: Map<number, Placed>,
+  list: ProcessList,
+  { lightningDir, pidFiles: elsewhere = [] }: NodeSearch,
+  proc: string,
+) {
+  const byPid = new Map(list.processes.map(process => [process.pid, process]));
   const known = [...candidates.values()].flatMap(({ place }) => place?.lightningDir ?? []);
-  const own = (search.lightningDir === undefined ? [...new Set(known)] : [search.lightningDir]).flatMap(
-    pidFilesIn,
-  );
-  const locked = lockedPidFiles([...own, ...(search.pidFiles ?? [])], [...candidates.keys()], proc);
+  const own = (lightningDir === undefined ? [...new Set(known)] : [lightningDir]).flatMap(pidFilesIn);
   const pidFiles = new Map<number, PidFile>();
-  const hidden: HiddenNode[] = [];
+  const hidden: (Omit<HiddenNode, 'user'> & { readonly uid: number })[] = [];
   let outdated = false;
-  for (const { file, pid, uid } of locked) {
+  for (const { file, pid, uid } of lockedPidFiles([...own, ...elsewhere], [...candidates.keys()], proc)) {
     const process = pid === undefined ? undefined : byPid.get(pid);
     if (process === undefined) {
       outdated ||= pid !== undefined && canSee(list, pid);
-      hidden.push({ pid, pidFile: file.path, network: file.network, user: userName(uid) });
+      hidden.push({ pid, pidFile: file.path, network: file.network, uid });
       continue;
     }
     pidFiles.set(process.pid, file);
@@ -132,32 +167,23 @@ function look(search: NodeSearch): Nodes & { readonly outdated: boolean } {
       placeByDirectory(process.pid, proc) ?? (own.includes(file) ? placeByPidFile(file) : undefined);
     candidates.set(process.pid, { process, uid: nodeUid, program: programOf(process, proc), place });
   }
+  return { pidFiles, hidden, outdated };
+}
 
-  const found = [...candidates.values()]
-    .filter(candidate => pidFiles.has(candidate.process.pid) || isMain(candidate, candidates, processes))
-    .map(({ process, uid, program, place }) => ({
-      process,
-      uid,
-      user: userName(uid),
-      lightningDir: place?.lightningDir,
-      network: pidFiles.get(process.pid)?.network ?? place?.network,
-      pidFile: pidFiles.get(process.pid)?.path,
-      program,
-      sharesOurMounts: sharesOurMounts(process.pid, proc),
-      service: serviceOf(process.pid, proc),
-      descendants: descendantsOf(process.pid, processes),
-      place,
-    }))
-    .sort((a, b) => a.process.pid - b.process.pid);
-  const wanted = search.lightningDir === undefined ? undefined : directoryKey(search.lightningDir);
+/** Those of the lightning-dir, or all; and those of which that cannot be told. */
+function divide(
+  found: readonly (LightningNode & { readonly place: NodePlace | undefined })[],
+  lightningDir: string | undefined,
+): Pick<Nodes, 'nodes' | 'unplaced'> {
+  const wanted = lightningDir === undefined ? undefined : directoryKey(lightningDir);
   const nodes: LightningNode[] = [];
   const unplaced: LightningNode[] = [];
   for (const { place, ...node } of found) {
-    if (search.lightningDir === undefined || node.pidFile !== undefined) nodes.push(node);
+    if (lightningDir === undefined || node.pidFile !== undefined) nodes.push(node);
     else if (place === undefined) unplaced.push(node);
-    else if (sameDirectory(place, search.lightningDir, wanted)) nodes.push(node);
+    else if (sameDirectory(place, lightningDir, wanted)) nodes.push(node);
   }
-  return { nodes, unplaced, hidden, complete: complete && hidden.length === 0, limits, outdated };
+  return { nodes, unplaced };
 }
 
 /** Would a process of this number be listed? Then one that was not is new, or has ended since. */
