@@ -94,6 +94,24 @@ describe.each(Object.entries(WAYS))('%s', (_name, way) => {
   });
 });
 
+test('so they are where memory may not be both writable and executable, as in a hardened unit', async ctx => {
+  const dir = tempDir();
+  const needing = makeNeeding(dir);
+  const strangely = join(dir, 'strangely');
+  const source = join(import.meta.dirname, '../../fixtures/start-strangely.c');
+  const { status, stderr } = spawnSync('cc', ['-w', '-o', strangely, source], { encoding: 'utf8' });
+  expect(status, stderr).toBe(0);
+  const wrapped = [strangely, 'mdwe', 'no-new-privs', '--'];
+  if (!works(strangely, 'mdwe', '--', '/bin/true')) ctx.skip('this kernel has no PR_SET_MDWE');
+  const node = await startNode(needing.installed, join(dir, 'lightning'), {
+    command: [...wrapped, HOLDFAST, 'run', needing.installed.lightningd],
+  });
+  removeLibraries(needing.libraryDir);
+  await goesOn(node);
+  breakLibraries(needing.libraryDir);
+  await goesOn(node);
+});
+
 test('with --libraries=leave the next opening fails: that is what is held against', async () => {
   const dir = tempDir();
   const needing = makeNeeding(dir);
