@@ -1,8 +1,10 @@
 /** The one line that a launch leaves in the journal: what runs from now on, and how it came there. Only looks. */
 import { statSync } from 'node:fs';
 import { quote } from '../errors.ts';
+import type { Directory } from '../linux/directory.ts';
 import { isHeldLibrary } from '../snapshot/store/layout.ts';
 import type { Placement } from '../snapshot/store/placement.ts';
+import { ownersAbove, whyNeverLinked } from '../snapshot/take/linkable.ts';
 import type { Taken } from '../snapshot/take/terms.ts';
 
 const PLURALS: Readonly<Record<Placement, string>> = {
@@ -20,7 +22,7 @@ export function launchLine({ record, reused, directory }: Taken, snapshot: strin
   for (const { placement } of programs) counts.set(placement, (counts.get(placement) ?? 0) + 1);
   const how = [...counts].map(([placement, count]) => `${count} ${PLURALS[placement]}`).join(', ');
   const isPlain = counts.has('copy') && archiveIs === undefined;
-  const why = isPlain ? whyCopied(lightningd, directory.stat()) : undefined;
+  const why = isPlain ? whyCopied(lightningd, directory) : undefined;
   const parts = [
     `${record.version} from ${quote(snapshot)}`,
     `root ${record.root}`,
@@ -33,14 +35,12 @@ export function launchLine({ record, reused, directory }: Taken, snapshot: strin
 }
 
 /** The usual reasons; of a release archive, and where the source is gone, there is none to be told. */
-function whyCopied(
-  source: string,
-  store: { readonly uid: bigint; readonly dev: bigint },
-): string | undefined {
+function whyCopied(source: string, snapshot: Directory): string | undefined {
   try {
-    const { uid, dev } = statSync(source, { bigint: true });
-    if (dev !== store.dev) return `${source} is on another file system`;
-    return uid === store.uid ? undefined : `not the owner of ${source}: protected_hardlinks`;
+    const stat = statSync(source, { bigint: true });
+    if (stat.dev !== snapshot.stat().dev) return `${source} is on another file system`;
+    const why = whyNeverLinked(stat, ownersAbove(snapshot));
+    return why === undefined ? undefined : `${source} is not linked: ${why}`;
   } catch {
     return undefined; // gone, or closed to us: the launch does not need it
   }

@@ -10,7 +10,7 @@ import { locateLightningd } from '../lightning/installation/locate.ts';
 import { isNoexec, mountOf, readMounts } from '../linux/proc/mountinfo.ts';
 import { fallbackStores } from '../snapshot/fallback/candidates.ts';
 import { openStore } from '../snapshot/store/store.ts';
-import { whyNeverLinked } from '../snapshot/take/place.ts';
+import { whyNeverLinked } from '../snapshot/take/linkable.ts';
 import type { Context } from './context.ts';
 import { adviceFor } from './noexec/advice.ts';
 import { judgeFallback, judgePath, type Load } from './noexec/directory.ts';

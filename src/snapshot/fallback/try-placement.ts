@@ -12,7 +12,8 @@ import { tryLock } from '../../linux/flock.ts';
 import { fileMode } from '../../manifest/entry.ts';
 import { stagingName } from '../store/layout.ts';
 import { removeTree } from '../store/remove-tree.ts';
-import { ownersAbove, placeFile } from '../take/place.ts';
+import { ownersAbove } from '../take/linkable.ts';
+import { placeFile } from '../take/place.ts';
 
 /** What came of one method: null where it could not be tried. */
 export interface MethodTrial {

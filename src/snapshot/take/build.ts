@@ -22,9 +22,9 @@ import { checkEvidence, formatHeld, placeLibraries } from './held.ts';
 export { askLoader } from './held.ts';
 
 import { lastingEvidence, originOf } from './held-placed.ts';
+import { ownersOf } from './linkable.ts';
 import { lookAgain, type StagedFile } from './look-again.ts';
 import { checkDumpable, Pins } from './pin.ts';
-import { ownersOf } from './place.ts';
 import { placedDirectoriesOf } from './placed-tree.ts';
 import { refreshRecord } from './refresh-record.ts';
 import { libraryPathOf, searchedDirectory } from './searched-directory.ts';

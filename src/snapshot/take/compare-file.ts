@@ -7,7 +7,7 @@ import { Settling } from '../store/boot.ts';
 import { agrees, fileIdentity, identityOf, isRacy } from '../store/identity.ts';
 import { isOfBoot, type RecordedFile, type SnapshotRecord } from '../store/record.ts';
 import { isPlacedBy } from './by-record.ts';
-import { type Owners, ownersAbove } from './place.ts';
+import { type Owners, ownersAbove } from './linkable.ts';
 import { isWellKept } from './placed-tree.ts';
 import type { ListedFile } from './source.ts';
 import type { Terms } from './terms.ts';

@@ -16,7 +16,8 @@ import { isElf } from '../../linux/elf.ts';
 import { duplicate } from '../../linux/process/state.ts';
 import { hasCapabilities } from '../../linux/xattr.ts';
 import { isHeldLibrary } from '../store/layout.ts';
-import { openSource, type Placed, type PlaceRequest, whyUnsafe } from './place.ts';
+import { whyUnsafe } from './linkable.ts';
+import { openSource, type Placed, type PlaceRequest } from './place.ts';
 
 /** Who pins, and which descriptors he may take. */
 export interface Pinning {

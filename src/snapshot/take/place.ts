@@ -19,6 +19,7 @@ import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import type { Directory } from '../../linux/directory.ts';
 import { cloneFile } from '../../linux/reflink.ts';
 import type { Method, Placement } from '../store/placement.ts';
+import { type Owners, whyNeverLinked } from './linkable.ts';
 
 /** The file to place: its path in the snapshot, where it is now, and what it was when it was listed. */
 export interface PlaceRequest {
@@ -115,46 +116,6 @@ export function finishFile(fd: number, file: PlaceRequest, staging: Directory): 
   staging.attempt('change the mode of', file.path, () =>
     fchmodSync(fd, file.mode === '100755' ? 0o755 : 0o644),
   );
-}
-
-/** Who owns a store, and who owns the directory that it is in. */
-export interface Owners {
-  readonly store: bigint;
-  readonly parent: bigint;
-}
-
-/** The owners of an open store, and of the directory that it is in. @throws HoldfastError `SYSTEM` */
-export function ownersOf(store: Directory): Owners {
-  return { store: store.stat().uid, parent: uidAt(store, '..') };
-}
-
-/** The owners, seen from a snapshot of the store. @throws HoldfastError `SYSTEM` */
-export function ownersAbove(snapshot: Directory): Owners {
-  return { store: uidAt(snapshot, '..'), parent: uidAt(snapshot, '../..') };
-}
-
-function uidAt(directory: Directory, name: string): bigint {
-  return directory.attempt('look at', name, path => lstatSync(path, { bigint: true })).uid;
-}
-
-/**
- * Why a source is copied though it could be linked. A link shares owner, mode and set-id with it; and a data directory
- * is given to its user by `chown -R` sooner or later, which would give him the installation through the links.
- */
-export function whyNeverLinked(stat: BigIntStats, { store, parent }: Owners): string | undefined {
-  const unsafe = whyUnsafe(stat);
-  if (unsafe !== undefined) return unsafe;
-  if (stat.uid !== store) return `it belongs to user ${stat.uid}, and the store to user ${store}`;
-  if (stat.uid !== parent)
-    return `it belongs to user ${stat.uid}, and the directory that the store is in to user ${parent}`;
-  return undefined;
-}
-
-/** Why others than its owner have a hand in a file. */
-export function whyUnsafe(stat: BigIntStats): string | undefined {
-  if ((stat.mode & 0o6000n) !== 0n) return 'it is set-user-ID or set-group-ID';
-  if ((stat.mode & 0o022n) !== 0n) return 'it is writable by group or others';
-  return undefined;
 }
 
 const CREATE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;

@@ -8,7 +8,7 @@ import { directoryIdentity } from '../store/identity.ts';
 import { OUR_FILES, PYCACHE_NAME } from '../store/layout.ts';
 import type { Placement } from '../store/placement.ts';
 import type { RecordedDirectory } from '../store/record.ts';
-import { type Owners, whyNeverLinked } from './place.ts';
+import { type Owners, whyNeverLinked } from './linkable.ts';
 
 /** The directories below the top of a snapshot that lead to these files. */
 function directoriesAbove(paths: Iterable<string>): string[] {
