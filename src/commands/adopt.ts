@@ -18,6 +18,7 @@ import { Systemd } from './adopt/systemctl.ts';
 import { DROP_IN_NAME, readUnit, type Unit, unitName } from './adopt/unit.ts';
 import { checkLoaded, checkVerify } from './adopt/verify.ts';
 import type { Context } from './context.ts';
+import { shellWord } from './noexec/advice.ts';
 
 /** What the operator asked for. */
 export interface AdoptOptions {
@@ -41,7 +42,7 @@ export async function adopt(options: AdoptOptions, context: Context): Promise<Ad
     reload(systemd);
   const unit = readUnit(systemd, name);
   const file = dropInPath(systemd.isUser, unit.name, context);
-  const line = await readStart(unit, context);
+  const line = readStart(unit);
   if (line === undefined) {
     const notes = ['ExecStart= has holdfast already: nothing is changed'];
     return { ...plainReport(action, unit, file), was: unit.execStart, becomes: unit.execStart, notes };
@@ -57,7 +58,11 @@ export async function adopt(options: AdoptOptions, context: Context): Promise<Ad
     reload(systemd);
     checks.push(checkLoaded(systemd, unit.name, facts.holdfast));
   }
-  return reportOf(action, unit, file, dropIn, changed, checks);
+  const later =
+    rehearsed?.lightningDir === undefined
+      ? []
+      : [`once it is restarted: holdfast status --lightning-dir=${shellWord(rehearsed.lightningDir)}`];
+  return reportOf(action, unit, file, { ...dropIn, notes: [...dropIn.notes, ...later] }, changed, checks);
 }
 
 function reportOf(
@@ -104,7 +109,7 @@ function refuseOrdinaryUser(isUser: boolean, name: string, { uid }: Context): vo
 }
 
 /** What starts lightningd; undefined where it is holdfast already. @throws HoldfastError `UNSUPPORTED` */
-async function readStart(unit: Unit, context: Context): Promise<CommandLine | undefined> {
+function readStart(unit: Unit): CommandLine | undefined {
   const line = readCommandLine(unit.execStart);
   const name = basename(line.program);
   if (name === 'holdfast' && line.args.some(({ text }) => text === 'run')) return undefined;
@@ -125,7 +130,7 @@ async function readStart(unit: Unit, context: Context): Promise<CommandLine | un
     'NOT_FOUND',
     `there is no ${quote(line.program)} where systemd looks: ${SYSTEMD_PATH}`,
     {
-      path: context.cwd,
+      path: unit.fragment,
       hint: `name it with its path in ExecStart= of ${unit.name}`,
     },
   );

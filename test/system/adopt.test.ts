@@ -283,6 +283,7 @@ systemctl show -p Result,ExecStop lightningd >stopped
   expect(out.hidden).not.toContain('\nExecStop');
   expect(out.hidden).toContain('# no ExecStop= is added for a graceful stop: what $WORDS stands for');
   expect(out.adopt).toContain(`  stop     -${cli} graceful 20\n`);
+  expect(out.adopt).toContain('holdfast status --lightning-dir=/var/lib/bitcoin/lightning\n');
   expect(out.stopped).toMatch(/^Result=success$/m);
   expect(out.stopped).toMatch(/stop ; ignore_errors=yes .*status=0/);
 });

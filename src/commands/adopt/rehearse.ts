@@ -5,8 +5,9 @@
  * the rehearsal is left.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { quote, systemError } from '../../errors.ts';
+import { STORE_NAME } from '../../snapshot/store/layout.ts';
 import type { SnapshotResult } from '../snapshot.ts';
 import { type CommandLine, quoteWord, wrap } from './command-line.ts';
 import type { AdoptCheck } from './report.ts';
@@ -53,6 +54,8 @@ export interface Rehearsed {
   readonly checks: readonly AdoptCheck[];
   /** what lightningd says of its version; undefined where no snapshot was had */
   readonly version: string | undefined;
+  /** the node's directory, where the store is in it */
+  readonly lightningDir: string | undefined;
 }
 
 /** Rehearses. @throws HoldfastError `SYSTEM` where its files cannot be written */
@@ -71,7 +74,7 @@ export function rehearse(systemd: Systemd, rehearsal: Rehearsal): Rehearsed {
     const [stdout, stderr] = ['stdout', 'stderr'].map(kind => readIfThere(join(scratch, kind)));
     if (started.status === 0) return judgeSnapshot(stdout ?? '');
     const check = failed(Result, Number(ExecMainStatus), stderr ?? '', started.stderr);
-    return { checks: [check], version: undefined };
+    return { checks: [check], version: undefined, lightningDir: undefined };
   } catch (error) {
     throw systemError('write the unit of the rehearsal', file, error);
   } finally {
@@ -144,13 +147,14 @@ function unescapeName(name: string): string {
 /** What `snapshot --dry-run --json` printed (commands/snapshot.ts). */
 function judgeSnapshot(stdout: string): Rehearsed {
   const result = parseResult(stdout);
-  if (result === undefined) return { checks: [NOTHING_SAID], version: undefined };
+  if (result === undefined) return { checks: [NOTHING_SAID], version: undefined, lightningDir: undefined };
   const { version, files, placements, libraries, path, fallback } = result;
   const how = Object.entries(placements)
     .filter(([, count]) => count > 0)
     .map(([method, count]) => `${count} by ${method}`)
     .join(', ');
-  const store = quote(dirname(path));
+  const directory = dirname(path);
+  const store = quote(directory);
   const checks: AdoptCheck[] = [
     {
       name: 'noexec',
@@ -166,7 +170,11 @@ function judgeSnapshot(stdout: string): Rehearsed {
       reason: `${version}, ${files} files (${how}), ${libraries === null ? 'no' : libraries.files} libraries held, tried under the unit's own directives; nothing is left of it`,
     },
   ];
-  return { checks, version };
+  return {
+    checks,
+    version,
+    lightningDir: fallback === null && basename(directory) === STORE_NAME ? dirname(directory) : undefined,
+  };
 }
 
 const NOTHING_SAID: AdoptCheck = {
