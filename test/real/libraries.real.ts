@@ -35,8 +35,9 @@ function expectWarned(node: RealNode, path: string): void {
 }
 
 const CHANGES = {
-  'is gone': 'rm "$1"',
-  'is replaced by one without its functions': 'cp "$(dirname "$1")/libm.so.6" "$1.new" && mv "$1.new" "$1"',
+  'is gone': 'rm "$(readlink -f "$1")" "$1"',
+  'is replaced by one without its functions':
+    'f=$(readlink -f "$1"); cp "$(dirname "$1")/libm.so.6" "$f.new"; mv "$f.new" "$f"',
 };
 
 for (const [what, script] of Object.entries(CHANGES))
