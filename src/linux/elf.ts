@@ -38,11 +38,9 @@ export interface Elf {
   readonly interpreter: string | undefined;
   /** the parts that are loaded and never written to: where a compiler keeps its constants */
   readonly constants: readonly Range[];
-  /** the size that its headers say the file has at least: a shorter one is cut short */
-  readonly saysSize: number;
 }
 
-/** Reads the headers; undefined for a file that is no ELF. One that is cut short says so in `saysSize`. */
+/** Reads the headers; undefined for a file that is no ELF. */
 export function readElf(fd: number): Elf | undefined {
   const header = readHeader(fd);
   if (header === undefined) return undefined;
@@ -52,11 +50,19 @@ export function readElf(fd: number): Elf | undefined {
     isLoadable: header.type !== ET_REL && header.type !== ET_CORE,
     interpreter: named === undefined ? undefined : readText(fd, named),
     constants: segments.filter(({ type, flags }) => type === PT_LOAD && (flags & PF_W) === 0),
-    saysSize: [header.segments, header.sections, ...segments, ...sectionsOf(fd, header)].reduce(
-      (most, { offset, length }) => Math.max(most, offset + length),
-      header.bytes,
-    ),
   };
+}
+
+/** The size that a file has at least by its ELF headers: a shorter one is cut short. undefined for a file that is no ELF. */
+export function sizeByHeaders(fd: number): number | undefined {
+  const header = readHeader(fd);
+  if (header === undefined) return undefined;
+  const { sections, segments, bytes } = header;
+  // the table of sections mostly ends the file: all else comes before it
+  const end = sections.offset + sections.length;
+  if (end > bytes && end >= fstatSync(fd).size) return end;
+  const parts = [segments, sections, ...segmentsOf(fd, header), ...sectionsOf(fd, header)];
+  return parts.reduce((most, { offset, length }) => Math.max(most, offset + length), bytes);
 }
 
 /**
@@ -134,8 +140,10 @@ function readHeader(fd: number): Header | undefined {
   const little = bytes[5] === 1;
   const half = (b: Buffer, at: number) => (little ? b.readUInt16LE(at) : b.readUInt16BE(at));
   const word = (b: Buffer, at: number) => (little ? b.readUInt32LE(at) : b.readUInt32BE(at));
-  const long = (b: Buffer, at64: number, at32: number) =>
-    isWide ? Number(little ? b.readBigUInt64LE(at64) : b.readBigUInt64BE(at64)) : word(b, at32);
+  const long = (b: Buffer, at64: number, at32: number) => {
+    if (!isWide) return word(b, at32);
+    return little ? word(b, at64) + word(b, at64 + 4) * 2 ** 32 : word(b, at64) * 2 ** 32 + word(b, at64 + 4);
+  };
   const table = (offset: number, sizeAt: number): Table => {
     const entrySize = half(bytes, sizeAt);
     return { offset, entrySize, length: offset === 0 ? 0 : entrySize * half(bytes, sizeAt + 2) };
@@ -180,6 +188,9 @@ function entriesOf(fd: number, { offset, length, entrySize }: Table, least: numb
   );
 }
 
+/** The buffer of the last that was read: a new megabyte for each of 30 images costs time. */
+let spare: Buffer | undefined;
+
 /**
  * The bytes of these parts, chunk by chunk. The end of a chunk comes again at the start of the next of the same part, so
  * that a string of up to `overlap` bytes is whole in one of them. A chunk is only good until the next is asked for.
@@ -189,17 +200,23 @@ export function* chunksOf(
   ranges: readonly Range[],
   overlap: number,
 ): Generator<Buffer, void, undefined> {
-  const buffer = Buffer.allocUnsafe(CHUNK + overlap);
-  for (const { offset, length } of ranges) {
-    let kept = 0;
-    for (let at = offset; at < offset + length; ) {
-      const got = readSync(fd, buffer, kept, Math.min(CHUNK, offset + length - at), at);
-      if (got === 0) break;
-      at += got;
-      const filled = buffer.subarray(0, kept + got);
-      yield filled;
-      kept = Math.min(filled.length, overlap);
-      buffer.copyWithin(0, filled.length - kept, filled.length);
+  const buffer =
+    spare !== undefined && spare.length >= CHUNK + overlap ? spare : Buffer.allocUnsafe(CHUNK + overlap);
+  spare = undefined;
+  try {
+    for (const { offset, length } of ranges) {
+      let kept = 0;
+      for (let at = offset; at < offset + length; ) {
+        const got = readSync(fd, buffer, kept, Math.min(CHUNK, offset + length - at), at);
+        if (got === 0) break;
+        at += got;
+        const filled = buffer.subarray(0, kept + got);
+        yield filled;
+        kept = Math.min(filled.length, overlap);
+        buffer.copyWithin(0, filled.length - kept, filled.length);
+      }
     }
+  } finally {
+    spare = buffer; // also where its reader has seen enough
   }
 }

@@ -2,13 +2,14 @@
 import { closeSync, openSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type Elf, readElf } from '../../src/linux/elf.ts';
+import { readElf, sizeByHeaders } from '../../src/linux/elf.ts';
 import { makeCInstallation, noCompiler, tempDir } from '../helpers/stand-in.ts';
 
-function read(path: string): Elf | undefined {
+function read(path: string) {
   const fd = openSync(path, 'r');
   try {
-    return readElf(fd);
+    const elf = readElf(fd);
+    return elf && { ...elf, saysSize: sizeByHeaders(fd) };
   } finally {
     closeSync(fd);
   }

@@ -5,7 +5,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { errnoOf, quote, systemError } from '../../errors.ts';
-import { readElf } from '../../linux/elf.ts';
+import { sizeByHeaders } from '../../linux/elf.ts';
 import type { Contents, SourceFile } from './contents.ts';
 import { ALWAYS, type NamedPrograms } from './named.ts';
 import { NOT_INSTALLED, SUBDAEMONS } from './subdaemons.ts';
@@ -53,8 +53,7 @@ function missingSubdaemons({ files }: Contents, named: NamedPrograms): Missing[]
 function missingPlugins({ files }: Contents, named: NamedPrograms): string[] {
   const plugins = files.flatMap(({ path }) => /(?:^|\/)plugins\/([^/]+)/.exec(path)?.[1] ?? []);
   if (plugins.length === 0) return []; // PLUGINDIR has another name
-  const there = new Set(plugins);
-  return named.plugins.filter(name => !there.has(name));
+  return named.missingPlugins(new Set(plugins));
 }
 
 /** What the operator is told of a built-in plugin that is not there. */
@@ -93,17 +92,17 @@ function brokenProgram(file: SourceFile, programs: readonly string[]): Broken | 
   // beside plugins there may be files that are none; install(1) fills a file that it has made 0600
   if (!isExecutable && isPlugin && (stat.mode & 0o777n) !== 0o600n) return undefined;
   if (!isExecutable) return { file, what: 'cannot be executed' };
-  const saysSize = sizeByHeaders(source);
-  if (saysSize <= stat.size) return undefined;
-  return { file, what: `is cut short: ${stat.size} bytes of at least ${saysSize}` };
+  const least = leastSizeOf(source);
+  if (least <= stat.size) return undefined;
+  return { file, what: `is cut short: ${stat.size} bytes of at least ${least}` };
 }
 
 /** The size that an image has by its headers; 0 of what is no ELF, or gone, or not for us to read. */
-function sizeByHeaders(path: string): bigint {
+function leastSizeOf(path: string): bigint {
   let fd: number | undefined;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
-    return BigInt(readElf(fd)?.saysSize ?? 0);
+    return BigInt(sizeByHeaders(fd) ?? 0);
   } catch (error) {
     if (['ENOENT', 'ELOOP', 'EACCES'].includes(errnoOf(error) ?? '')) return 0n; // the placing will notice, and say so
     throw systemError('read', path, error);

@@ -94,27 +94,23 @@ function mayBeBound(reference: string, others: readonly string[]): boolean {
 function stringsOf(fd: number, elf: Elf, reference: string): Strings {
   const versions = new Set<string>();
   let asTail = false;
-  const ended = Buffer.from(`${reference}\0`);
-  // releases of this century's twenties, and those of the reference's decade
-  const starts = new Set(['v2', VERSION.test(reference) ? reference.slice(0, 2) : 'v2']);
+  const takes = (chunk: Buffer, at: number): void => {
+    const text = at === 0 ? undefined : stringAt(chunk, at); // at 0 is the end of the chunk before, where it was seen
+    if (text === undefined) return;
+    if (chunk[at - 1] === 0) {
+      if (text === reference || VERSION.test(text)) versions.add(text);
+    } else if (text === reference) asTail = true;
+  };
+  // releases of the twenties of this century, and the reference
+  const needles = [Buffer.from('v2'), ...(reference.startsWith('v2') ? [] : [Buffer.from(`${reference}\0`)])];
   for (const chunk of chunksOf(fd, elf.constants, LONGEST + 2)) {
-    for (const at of occurrences(chunk, ended)) {
-      if (at === 0) continue; // the end of the chunk before, where it was seen
-      if (chunk[at - 1] === 0) versions.add(reference);
-      else asTail = true;
+    for (const needle of needles) {
+      for (let at = chunk.indexOf(needle); at !== -1; at = chunk.indexOf(needle, at + 1)) takes(chunk, at);
     }
-    for (const start of starts) {
-      for (const at of occurrences(chunk, Buffer.from(start))) {
-        const version = at === 0 || chunk[at - 1] !== 0 ? undefined : stringAt(chunk, at);
-        if (version !== undefined && VERSION.test(version)) versions.add(version);
-      }
-    }
+    // it is no bound, so nothing that comes after it tells more: half of an image need not be read (measured)
+    if (versions.has(reference) && !PLAIN.test(reference)) break;
   }
   return { versions, asTail };
-}
-
-function* occurrences(chunk: Buffer, needle: Buffer): Generator<number, void, undefined> {
-  for (let at = chunk.indexOf(needle); at !== -1; at = chunk.indexOf(needle, at + 1)) yield at;
 }
 
 function stringAt(chunk: Buffer, at: number): string | undefined {

@@ -112,10 +112,16 @@ describe('what lightningd names', () => {
   });
 
   test('plugins as tails of longer strings, and a left-over that it does not name', () => {
-    const { isPlugin, isSubdaemon, plugins } = named(['lightning_hsmd', 'bcli', 'cln-renepay', 'no offers']);
+    const { isPlugin, isSubdaemon, missingPlugins } = named([
+      'lightning_hsmd',
+      'bcli',
+      'cln-renepay',
+      'no offers',
+    ]);
     for (const name of ['bcli', 'cln-renepay', 'pay', 'offers']) expect(isPlugin(name), name).toBe(true);
     expect(isPlugin('fetchinvoice')).toBe(false);
-    expect(plugins).toEqual(['bcli', 'cln-renepay', 'offers', 'pay']);
+    expect(missingPlugins(new Set())).toEqual(['bcli', 'cln-renepay', 'offers', 'pay']);
+    expect(missingPlugins(new Set(['bcli', 'pay']))).toEqual(['cln-renepay', 'offers']);
     expect(isSubdaemon('lightning_gossip_compactd')).toBe(false);
     expect(isSubdaemon('lightning_dualopend')).toBe(true); // of every release
   });
