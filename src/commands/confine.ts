@@ -8,6 +8,7 @@ import type { LightningOptions } from '../lightning/config/options.ts';
 import { findInPath, interpretersOf } from '../lightning/installation/interpreters.ts';
 import { namesIn, statOf } from '../linux/look.ts';
 import { allowsMoves, ExecutionRules, landlockVersion } from '../linux/process/landlock.ts';
+import { isHeldLibrary } from '../snapshot/store/layout.ts';
 import type { Taken } from '../snapshot/take/terms.ts';
 import { type Allowed, writeList } from './confinement-list.ts';
 import type { Context } from './context.ts';
@@ -97,7 +98,7 @@ function confine(
 ): Confinement {
   const searchPath = searchPathOf(context);
   const programs = [
-    ...record.files.map(({ path }) => join(snapshot, path)),
+    ...record.files.filter(({ path }) => !isHeldLibrary(path)).map(({ path }) => join(snapshot, path)),
     ...beside.flatMap(({ path }) => programsAt(path)),
   ];
   const interpreters = programs

@@ -13,7 +13,7 @@ beforeEach(ctx => {
 /** An installation, and the words of a launch from it. A directory whose file system lasts. */
 function makeWorld() {
   const dir = lastingDir();
-  const installed = makeCInstallation(dir, 'v25.12');
+  const installed = makeCInstallation(dir, 'v25.12', { libraryDir: `${dir}/lib` });
   return { dir, installed, words: `$D/usr/bin/lightningd --lightning-dir=$D/lightning` };
 }
 

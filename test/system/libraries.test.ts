@@ -89,6 +89,11 @@ describe.each(Object.entries(WAYS))('%s', (_name, way) => {
     await goesOn(node);
     breakLibraries(needing.libraryDir);
     await goesOn(node);
+    const verify = holdfast(['verify', '--running', `--lightning-dir=${join(dir, 'lightning')}`]);
+    expect(verify, verify.stdout).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('2 libraries held'),
+    });
     node.cli('stop');
     await node.ended;
   });
