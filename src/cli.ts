@@ -6,7 +6,7 @@
  * Written with write(2) on the descriptors themselves: Node's streams would change their flags, and the program that
  * we become inherits those.
  */
-import { readFileSync, writeSync } from 'node:fs';
+import { fstatSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { isJournal, PRIORITIES, type Priority } from './cli/journal.ts';
 import type { Outcome } from './cli/outcome.ts';
@@ -126,12 +126,21 @@ function complain(lines: readonly string[], priority: Priority): void {
 /** Is stdout a terminal, and nothing speaks against colour there (no-color.org)? */
 function wantsColour(): boolean {
   const { NO_COLOR, TERM } = process.env;
-  return !NO_COLOR && TERM !== 'dumb' && process.getBuiltinModule('node:tty').isatty(STDOUT);
+  return !NO_COLOR && TERM !== 'dumb' && isTerminal(STDOUT);
 }
 
-/** Draws on the terminal, if stderr is one. tty is loaded for that alone: it brings half of Node's streams with it. */
+/** Draws on the terminal, if stderr is one. */
 function draw(text: string): void {
-  if (process.getBuiltinModule('node:tty').isatty(STDERR)) write(STDERR, text);
+  if (isTerminal(STDERR)) write(STDERR, text);
+}
+
+/** tty is loaded only for what may be one: it brings half of Node's streams with it. */
+function isTerminal(fd: number): boolean {
+  try {
+    return fstatSync(fd).isCharacterDevice() && process.getBuiltinModule('node:tty').isatty(fd);
+  } catch {
+    return false; // closed
+  }
 }
 
 /**
