@@ -303,6 +303,22 @@ describe('whole: taken, with a word', () => {
     expect(status, stderr).toBe(0);
   });
 
+  test('an own plugin that misses a library, in the plugin directory of the package: it is not lightningd’s', ctx => {
+    const { dir, plugins, snapshot } = made('v26.03');
+    writeFileSync(join(dir, 'lib.c'), 'int nothing;\n');
+    writeFileSync(join(dir, 'main.c'), 'extern int nothing;\nint main(void) { return nothing; }\n');
+    const cc = (...args: string[]) => spawnSync('cc', args, { cwd: dir }).status === 0;
+    const isBuilt =
+      cc('-shared', '-fPIC', '-o', 'libgone-of-test.so', 'lib.c') &&
+      cc('-o', join(plugins, 'own'), 'main.c', '-L.', '-lgone-of-test');
+    if (!isBuilt) ctx.skip('cc makes no shared library here');
+    const { status, stderr } = snapshot();
+    expect(status, stderr).toBe(0);
+    expect(stderr).toMatch(/plugins\/own.*libgone-of-test\.so/);
+    renameSync(join(plugins, 'own'), join(plugins, 'pay'));
+    expect(snapshot().status).toBe(1);
+  });
+
   test("own plugins in the package's plugin directory: a link to a directory elsewhere, a dangling one", () => {
     const { dir, plugins, snapshot } = made('v26.03');
     mkdirSync(join(dir, 'mine'));

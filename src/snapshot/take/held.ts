@@ -8,7 +8,7 @@ import { HoldfastError, quote } from '../../errors.ts';
 import { fileMode } from '../../manifest/entry.ts';
 import { formatLibraries } from '../libraries/document.ts';
 import { isStillSo } from '../libraries/evidence.ts';
-import { type Found, findLibraries } from '../libraries/find.ts';
+import { type BrokenProgram, type Found, findLibraries } from '../libraries/find.ts';
 import { isHeldLibrary, LIBRARIES_DIR } from '../store/layout.ts';
 import type { Method } from '../store/placement.ts';
 import type { Draft } from './draft.ts';
@@ -30,10 +30,13 @@ export async function askLoader(work: Work): Promise<Unsettled | undefined> {
   work.unlock();
   const programs = listing.files.filter(({ stat }) => fileMode(stat) === '100755');
   const found = await findLibraries(programs, terms.libraryPath);
-  if (found.broken.length > 0) {
+  const isForeign = ({ program }: BrokenProgram): boolean => listing.isForeign?.(program) === true;
+  for (const isRefused of [true, false]) {
+    const broken = found.broken.filter(program => isForeign(program) !== isRefused);
+    if (broken.length === 0) continue;
     const { refuseBroken } = await import('../libraries/refusal.ts');
-    const refusal = await refuseBroken(found.broken);
-    if (terms.gate) return { unsettled: refusal };
+    const refusal = await refuseBroken(broken);
+    if (isRefused && terms.gate) return { unsettled: refusal };
     work.warnings.push([refusal.message, ...refusal.details].join('; '));
   }
   work.libraries = found;

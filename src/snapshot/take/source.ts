@@ -31,6 +31,8 @@ export interface Listing {
   readonly libraryPath?: string | undefined;
   /** what the operator should know of it though it can be taken */
   readonly warnings?: readonly string[];
+  /** Is this program none of lightningd's, but an operator's own, or left over? Then nothing about it is a reason to refuse. */
+  readonly isForeign?: (path: string) => boolean;
 }
 
 /** Why there is no snapshot to be had now, though there may be in a while. */
