@@ -21,6 +21,13 @@ const MAX_FILES = 200_000;
 /** In a build tree: unit tests, and what a compiler reads or leaves. On some file systems everything is executable. */
 const NOT_BUILT = /^test$|\.(?:[acdho]|csv|md)$/;
 
+/** What gives away the data of a node, or a store, also another node's: it belongs into no snapshot. */
+const NODE_DATA: readonly (readonly string[])[] = [
+  ['hsm_secret'],
+  ['lightningd.sqlite3'],
+  ['.lock', 'current'],
+];
+
 /** A file to be taken. */
 export interface SourceFile {
   /** below the prefix, as in the manifest */
@@ -140,6 +147,13 @@ class Walk {
   #lookInto(visited: Visit): void {
     const names = this.#orLeaveOut(`${visited.entry}/`, () => namesIn(visited.real)) ?? [];
     const beside = new Set(names.map(name => name.toString()));
+    if (
+      visited.parent !== undefined &&
+      NODE_DATA.some(together => together.every(name => beside.has(name)))
+    ) {
+      this.directories.delete(visited.real);
+      return;
+    }
     for (const bytes of names) {
       const entry = visited.entry === '' ? bytes.toString() : `${visited.entry}/${bytes}`;
       this.#orLeaveOut(entry, () => {

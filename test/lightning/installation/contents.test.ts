@@ -77,9 +77,16 @@ describe('the contents of an installation', () => {
     put(join(installation.tree, 'data/bitcoin/lightningd.sqlite3'));
     execFileSync('mkfifo', [join(installation.tree, 'data/fifo')]);
     symlinkSync('libexec/c-lightning/data', join(installation.prefix, 'data'));
+    // another node's, which nobody has named
+    put(join(installation.tree, 'other/bitcoin/hsm_secret'));
+    put(join(installation.tree, 'other/subdaemons/.lock'));
+    symlinkSync('0123456789abcdef', join(installation.tree, 'other/subdaemons/current'));
+    put(join(installation.tree, 'other/subdaemons/0123456789abcdef/bin/lightningd'));
     const { files, directories } = listContents(installation, [join(installation.prefix, 'data')]);
     expect(files).toHaveLength(2);
-    expect(directories.map(({ path }) => path)).not.toContain(join(installation.tree, 'data'));
+    const paths = directories.map(({ path }) => path);
+    for (const name of ['data', 'other/bitcoin', 'other/subdaemons'])
+      expect(paths).not.toContain(join(installation.tree, name));
   });
 
   it('name each directory once, with the program directories', () => {
