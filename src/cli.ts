@@ -23,7 +23,7 @@ const STDERR = 2;
 void main();
 
 async function main(): Promise<void> {
-  let command = '';
+  let command = 'run'; // whose notes may be refused
   let json = false;
   try {
     const inherited = parseInherited(readProcFile('/proc/self/cmdline'));

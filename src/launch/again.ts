@@ -47,10 +47,11 @@ export function startAgain(words: readonly Buffer[], inherited: Inherited, outpu
   }
 }
 
-/** Our own command line up to the words: Node, its options, cli.cjs and the notes. */
+/** Our own command line up to the words: Node, its options, cli.cjs and the notes, which are not of the child's PID. */
 function ourselves(): Buffer[] {
-  const all = splitStrings(readFileSync('/proc/self/cmdline'));
-  return all.slice(0, all.findIndex(word => word.toString('latin1') === '=') + 1);
+  const all = splitStrings(readFileSync('/proc/self/cmdline')).map(word => word.toString('latin1'));
+  const notes = all.slice(0, all.indexOf('=') + 1);
+  return notes.map(word => Buffer.from(/^pid=\d*$/.test(word) ? 'pid=' : word, 'latin1'));
 }
 
 /** Waits for the end of a pipe, on one of libuv's threads, and closes it. */

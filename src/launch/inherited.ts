@@ -2,11 +2,12 @@
  * What bin/holdfast noted of the process before Node changed it, read from our own command line as the kernel has it
  * (process.argv is decoded, and loses bytes that are no UTF-8).
  *
- *     node --jitless cli.cjs holdfast-notes/1 NAME closed=01 inherited=,3,4 blocked=0…0 LINE… = WORD…
+ *     node --jitless cli.cjs holdfast-notes/2 NAME pid=42 closed=01 inherited=,3,4 blocked=0…0 ignored=0…0 LINE… = WORD…
  *
- * Only for a launch; the commands that answer are started with their words alone. The LINEs are od's: the environment, then /proc/self/status and /proc/self/limits, in words of eight bytes.
+ * Only for a launch; the commands that answer are started with their words alone. The LINEs are od's: the environment, then
+ * its /proc/self/status and /proc/self/limits, in words of eight bytes. `ignored` is the shell's own, of which SIGPIPE counts.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { HoldfastError } from '../errors.ts';
 import { isLittleEndian } from '../linux/byte-order.ts';
 import { splitStrings } from '../linux/proc/read-proc.ts';
@@ -30,9 +31,11 @@ export interface Inherited {
   readonly nofileSoft: bigint | undefined;
 }
 
-const MARK = Buffer.from('holdfast-notes/1');
+const MARK = Buffer.from('holdfast-notes/2');
 const END = Buffer.from('=');
 const UNLIMITED = 2n ** 64n - 1n;
+/** Its bit in a mask of signals. */
+const SIGPIPE = 1n << 12n;
 
 /**
  * Reads /proc/self/cmdline.
@@ -42,26 +45,46 @@ export function parseInherited(cmdline: Buffer): Inherited {
   const all = splitStrings(cmdline);
   const mark = all.findIndex(word => word.equals(MARK));
   if (mark === -1) return withoutNotes(all);
-  const [name, closed, inherited, blocked, ...rest] = all.slice(mark + 1);
-  const end = rest.findIndex(word => word.equals(END));
-  const { environment, text } = parseDump(rest.slice(0, Math.max(end, 0)));
+  const notes = all.slice(mark + 1);
+  const end = notes.findIndex(word => word.equals(END));
+  const [name, ...more] = notes.slice(0, Math.max(end, 0));
+  const [pid, closed, inherited, blocked, ignoredByShell, ...lines] = more;
+  const { environment, text } = parseDump(lines);
   const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(text)?.[1];
   const soft = /^Max open files\s+(\d+|unlimited)/m.exec(text)?.[1];
-  if (!name || !closed || !inherited || !blocked || ignored === undefined || soft === undefined) {
+  if (!name || !pid || !closed || !inherited || !blocked || !ignoredByShell || !ignored || !soft) {
     throw new HoldfastError('UNSUPPORTED', 'the environment could not be read from /proc by the program od', {
-      hint: 'holdfast needs od of GNU coreutils, and /proc mounted',
+      hint: 'holdfast needs od of coreutils, and /proc mounted',
     });
   }
+  checkProcess(noteOf(pid));
   return {
     invokedAs: name.toString(),
-    words: rest.slice(end + 1),
+    words: notes.slice(end + 1),
     environment,
     closed: [...noteOf(closed)].map(Number),
     descriptors: noteOf(inherited).split(',').filter(Boolean).map(Number),
-    ignoredSignals: BigInt(`0x${ignored}`),
+    ignoredSignals: (BigInt(`0x${ignored}`) & ~SIGPIPE) | (BigInt(`0x${noteOf(ignoredByShell)}`) & SIGPIPE),
     blockedSignals: BigInt(`0x${noteOf(blocked)}`),
     nofileSoft: soft === 'unlimited' ? UNLIMITED : BigInt(soft),
   };
+}
+
+/**
+ * The shell became Node, and Node is to become lightningd: one process, which is what a supervisor waits for.
+ * @param started of the shell; '' where another holdfast has started us
+ */
+function checkProcess(started: string): void {
+  if (started === '') return;
+  const ours = readlinkSync('/proc/self');
+  if (ours === started) return;
+  throw new HoldfastError(
+    'UNSUPPORTED',
+    `Node.js runs as process ${ours}, a child of what was started (${started}): lightningd would not be the process that was started`,
+    {
+      hint: 'HOLDFAST_NODE, or the node in PATH, is a wrapper: name Node.js itself, or let the wrapper exec it',
+    },
+  );
 }
 
 /** `closed=01` → `01`. */
@@ -94,7 +117,7 @@ function blockedNow(): bigint {
 function parseDump(lines: readonly Buffer[]): { environment: Buffer; text: string } {
   const words = lines.map(line => line.toString('latin1').replaceAll(' ', ''));
   const bytes = Buffer.from(words.join(''), 'hex');
-  if (isLittleEndian) bytes.swap64();
+  if (isLittleEndian && bytes.length % 8 === 0) bytes.swap64();
   let end = bytes.length;
   while (end > 0 && bytes[end - 1] === 0) end--; // od fills the last word with zeros
   const text = bytes.lastIndexOf(0, end - 1) + 1;

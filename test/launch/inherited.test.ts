@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseInherited } from '../../src/launch/inherited.ts';
@@ -23,15 +24,32 @@ function dump(environment: Buffer, text = STATUS + LIMITS): string[] {
 }
 
 /** The command line that bin/holdfast makes. */
-function noted(lines: string[], words: (string | Buffer)[] = [], notes: string[] = []): Buffer {
-  const [closed = 'closed=', inherited = 'inherited=', blocked = 'blocked=0000000000000000'] = notes;
-  const node = ['node', '--jitless', 'cli.cjs', 'holdfast-notes/1'];
-  return cmdline(...node, 'lightningd', closed, inherited, blocked, ...lines, '=', ...words);
+function noted(lines: string[], words: (string | Buffer)[] = [], notes: Record<string, string> = {}): Buffer {
+  const zeros = '0'.repeat(16);
+  const all = { pid: '', closed: '', inherited: '', blocked: zeros, ignored: zeros, ...notes };
+  const named = Object.entries(all).map(([name, value]) => `${name}=${value}`);
+  return cmdline(
+    'node',
+    '--jitless',
+    'cli.cjs',
+    'holdfast-notes/2',
+    'lightningd',
+    ...named,
+    ...lines,
+    '=',
+    ...words,
+  );
 }
 
 describe('the notes of bin/holdfast', () => {
   test('each is read', () => {
-    const notes = ['closed=02', 'inherited=,3,17,255', 'blocked=0000000000004200'];
+    const notes = {
+      pid: readlinkSync('/proc/self'),
+      closed: '02',
+      inherited: ',3,17,255',
+      blocked: '0000000000004200',
+      ignored: '0000000000000004',
+    };
     expect(parseInherited(noted(dump(Buffer.from('A=1\0')), ['run', '-x'], notes))).toEqual({
       invokedAs: 'lightningd',
       words: [Buffer.from('run'), Buffer.from('-x')],
@@ -39,7 +57,7 @@ describe('the notes of bin/holdfast', () => {
       closed: [0, 2],
       descriptors: [3, 17, 255],
       blockedSignals: 0x4200n,
-      ignoredSignals: 0x11000n,
+      ignoredSignals: 0x10000n, // od ignores SIGPIPE, the shell did not
       nofileSoft: 1024n,
     });
   });
@@ -47,6 +65,18 @@ describe('the notes of bin/holdfast', () => {
   test('an unlimited soft limit is the greatest number', () => {
     const lines = dump(Buffer.alloc(0), `${STATUS}Max open files            unlimited   unlimited   files\n`);
     expect(parseInherited(noted(lines)).nofileSoft).toBe(2n ** 64n - 1n);
+  });
+
+  test('SIGPIPE is ignored where the shell says so', () => {
+    const found = parseInherited(noted(dump(Buffer.alloc(0)), [], { ignored: '0000000000001000' }));
+    expect(found.ignoredSignals).toBe(0x11000n);
+  });
+
+  test('of another process are refused', () => {
+    const notes = noted(dump(Buffer.alloc(0)), [], { pid: '1' });
+    expect(() => parseInherited(notes)).toThrow(
+      /^Node.js runs as process \d+, a child of what was started \(1\)/,
+    );
   });
 
   test('any environment comes back byte for byte, and any words', () => {
@@ -65,7 +95,7 @@ describe('the notes of bin/holdfast', () => {
   });
 
   test('words that look like ours are the caller’s, behind the first =', () => {
-    const words = ['=', 'holdfast-notes/1', 'closed=0', '', '--'];
+    const words = ['=', 'holdfast-notes/2', 'closed=0', '', '--'];
     expect(parseInherited(noted(dump(Buffer.alloc(0)), words)).words.map(String)).toEqual(words);
   });
 
@@ -83,7 +113,8 @@ test.each([
   ['an environment that is cut short', noted(dump(Buffer.from('A=1\0'), ''))],
   ['status without limits', noted(dump(Buffer.from('A=1\0'), STATUS))],
   ['limits without status', noted(dump(Buffer.from('A=1\0'), LIMITS))],
-  ['no end of the dump', cmdline('node', 'cli.cjs', 'holdfast-notes/1', 'holdfast', 'closed=', 'inherited=')],
+  ['half a word of od', noted(['0000'])],
+  ['no end of the dump', cmdline('node', 'cli.cjs', 'holdfast-notes/2', 'holdfast', 'closed=', 'inherited=')],
 ])('%s is refused', (_case, line) => {
   expect(() => parseInherited(line)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }));
 });

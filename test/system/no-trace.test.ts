@@ -272,6 +272,44 @@ test('through a chain of symbolic links, from a PATH that has only node and core
   expect(called).toMatchObject({ status: 0, stdout: 'v25.12\n', stderr: '' });
 });
 
+test('with od of the Rust coreutils, which ignores SIGPIPE itself', ctx => {
+  const coreutils = '/usr/lib/cargo/bin/coreutils';
+  if (!existsSync(`${coreutils}/od`)) ctx.skip('no rust-coreutils here');
+  const world = makeWorld();
+  const of = (command: readonly string[]) => {
+    const lines = report(world, [], ['env', `PATH=${coreutils}:${process.env.PATH}`], command);
+    return lines?.filter(line => line.includes('SigIgn'));
+  };
+  const plain = of([world.lightningd]);
+  expect(plain).toHaveLength(1);
+  expect(of([HOLDFAST, 'run', world.lightningd])).toEqual(plain);
+});
+
+test('a HOLDFAST_NODE that starts Node as its child is refused: the PID would not stay', () => {
+  const dir = tempDir();
+  const { lightningd } = makeCInstallation(dir, 'v25.12', { plugins: 1 });
+  for (const [start, expected] of [
+    ['exec', { status: 0, stderr: '' }],
+    [
+      '',
+      {
+        status: 125,
+        stderr: expect.stringMatching(
+          /^holdfast: Node\.js runs as process \d+, a child of .*\nholdfast: hint: HOLDFAST_NODE, or the node in PATH, is a wrapper: /,
+        ),
+      },
+    ],
+  ] as const) {
+    const wrapper = join(dir, 'wrapper');
+    writeFileSync(wrapper, `#!/bin/sh\n${start} '${process.execPath}' "$@"\n`, { mode: 0o755 });
+    const { status, stderr } = spawnSync(HOLDFAST, ['run', lightningd, '--version'], {
+      encoding: 'utf8',
+      env: { ...process.env, HOLDFAST_NODE: wrapper },
+    });
+    expect({ status, stderr }).toEqual(expected);
+  }
+});
+
 test.each([
   ['without node', { PATH: '/nowhere' }, 127, /^holdfast: Node\.js is not in PATH.*\n$/],
   [
@@ -323,7 +361,7 @@ test.each([
     encoding: 'utf8',
     env: { ...process.env, HOLDFAST_NODE: node },
   }).stdout.split('\n');
-  expect(words.slice(0, words.indexOf('holdfast-notes/1') - 1)).toEqual(options);
+  expect(words.slice(0, words.indexOf('holdfast-notes/2') - 1)).toEqual(options);
 });
 
 test('a real Node takes the options that its version is given: nothing on stderr', () => {
