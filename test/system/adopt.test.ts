@@ -158,41 +158,31 @@ systemctl stop ${name}
 rm -rf /var/lib/bitcoin/lightning /var/lib/private/lightningd /etc/systemd/system/${name}.d /run/test/units/${name}
 `;
 
-test('a running node is adopted, restarted from a snapshot, and given back', () => {
-  const labels = Object.keys(UNITS);
-  const out = underSystemd(
-    tempDir(),
-    labels
-      .map((label, n) => tried(UNITS[label]!, `${n}${label.includes('dynamic') ? 'dynamic' : ''}`))
-      .join(''),
-  );
-  for (const [n, label] of labels.entries()) {
-    const key = `${n}${label.includes('dynamic') ? 'dynamic' : ''}`;
-    const said = (kind: string): string => (out[`${key}.${kind}`] ?? '').trim();
+test.each(Object.keys(UNITS))(
+  'a running node is adopted, restarted from a snapshot, and given back: of a unit %s',
+  label => {
+    const unit = UNITS[label]!; // one of its keys
+    const out = underSystemd(tempDir(), tried(unit, label.includes('dynamic') ? 'dynamic' : 'unit'));
+    const said = (kind: string): string =>
+      (out[`${label.includes('dynamic') ? 'dynamic' : 'unit'}.${kind}`] ?? '').trim();
     const adopted = readJson('adopt', `${said('adopt')}\n`);
-    const { becomes, dropIns = {} } = UNITS[label]!;
-    expect([label, adopted.becomes.replaceAll(/ {2,}/g, ' '), adopted.verdict, adopted.changed]).toEqual([
-      label,
+    const { becomes, dropIns = {} } = unit;
+    expect([adopted.becomes.replaceAll(/ {2,}/g, ' '), adopted.verdict, adopted.changed]).toEqual([
       becomes,
       'ok',
       true,
     ]);
-    expect([label, said('adopted.pid'), said('after')]).toEqual([label, said('plain.pid'), said('before')]);
-    expect([label, said('restarted.exe')]).toEqual([
-      label,
-      expect.stringMatching(
-        /^\/(var\/lib\/bitcoin\/lightning\/subdaemons|var\/lib\/private\/lightningd\/dir\/subdaemons|run\/lightningd\/holdfast\/.*)\/[0-9a-f]{16}\/bin\/lightningd$/,
-      ),
-    ]);
+    expect([said('adopted.pid'), said('after')]).toEqual([said('plain.pid'), said('before')]);
+    expect(said('restarted.exe')).toMatch(FROM_A_SNAPSHOT);
     expect(readJson('adopt', `${said('undo')}\n`)).toMatchObject({ action: 'undo', changed: true });
-    expect([label, said('undone.pid'), said('again.exe')]).toEqual([
-      label,
-      said('restarted.pid'),
-      '/usr/bin/lightningd',
-    ]);
-    expect([label, said('left').split('\n').filter(Boolean)]).toEqual([label, Object.keys(dropIns)]);
-  }
-});
+    expect([said('undone.pid'), said('again.exe')]).toEqual([said('restarted.pid'), '/usr/bin/lightningd']);
+    expect(said('left').split('\n').filter(Boolean)).toEqual(Object.keys(dropIns));
+  },
+);
+
+/** In the lightning-dir, or where that executes nothing in the runtime directory. */
+const FROM_A_SNAPSHOT =
+  /^\/(var\/lib\/bitcoin\/lightning\/subdaemons|var\/lib\/private\/lightningd\/dir\/subdaemons|run\/lightningd\/holdfast\/.*)\/[0-9a-f]{16}\/bin\/lightningd$/;
 
 describe('a drop-in is refused, and nothing written,', () => {
   /** What is wrong with each, and what adopt says. */
