@@ -20,5 +20,6 @@ command -v zsh >/dev/null || need zsh
 for fuse in mergerfs gocryptfs bindfs; do command -v "$fuse" >/dev/null || need "$fuse"; done
 command -v unionfs-fuse >/dev/null || command -v unionfs >/dev/null || need unionfs-fuse
 command -v chromium >/dev/null || need chromium
+[ -x /usr/lib/cargo/bin/coreutils/od ] || need rust-coreutils
 [ -x /lib/systemd/systemd ] || need systemd
 echo "${missing[*]}"

@@ -3,6 +3,7 @@ import { copyFileSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, write
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { HOLDFAST, holdfast } from '../helpers/holdfast.ts';
+import { until } from '../helpers/running.ts';
 import {
   childrenOf,
   makeCInstallation,
@@ -31,8 +32,17 @@ function makePlace() {
 
 type Place = ReturnType<typeof makePlace>;
 
+/** A node whose log has come to us as far as its start. */
+const logged = async (starting: Promise<Node>) => {
+  const node = await starting;
+  await until('the log', () => node.output().includes('Server started'));
+  return node;
+};
+
 const startUnder = ({ installed, lightningDir }: Place, args: readonly string[] = [], words: string[] = []) =>
-  startNode(installed, lightningDir, { command: [HOLDFAST, 'run', ...words, installed.lightningd], args });
+  logged(
+    startNode(installed, lightningDir, { command: [HOLDFAST, 'run', ...words, installed.lightningd], args }),
+  );
 
 /** Which plugins of this name were started. */
 const started = (node: Node, name: string) =>
@@ -59,7 +69,7 @@ describe('disable-plugin=', () => {
     if (how === 'command line') configure('# none');
     else configure(`disable-plugin=${path}`);
     const args = how === 'command line' ? ['--disable-plugin', plugin] : [];
-    const plain = await startNode(installed, place.lightningDir, { args });
+    const plain = await logged(startNode(installed, place.lightningDir, { args }));
     expect(started(plain, 'bcli')).toEqual([]);
     plain.cli('stop');
     await plain.ended;
