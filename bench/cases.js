@@ -161,7 +161,10 @@ function verify(setting) {
     [
       {
         name: 'sha256sum -c',
-        command: shell('cd "$1" && sha256sum -c SHA256SUMS', `${dir}/subdaemons/current`),
+        command: shell(
+          'cd "$1" && sha256sum -c SHA256SUMS && sha256sum .libraries/*',
+          `${dir}/subdaemons/current`,
+        ),
       },
     ],
   );

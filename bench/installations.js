@@ -4,7 +4,15 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createCipheriv } from 'node:crypto';
-import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { ageDirectories } from '../fixtures/stand-in/layout.js';
 import { makeCInstallation } from '../fixtures/stand-in/make-c.js';
@@ -16,12 +24,41 @@ const REAL_SIZE = { plugins: 20, pythonPlugin: false, realSize: true };
 const DATA_FILE_BYTES = 4096;
 const FILES_PER_DIRECTORY = 100;
 
+/** As many shared libraries as a real lightningd loads, glibc's apart, and their size. */
+const LIBRARIES = 24;
+const LIBRARIES_BYTES = 16e6;
+
 /**
- * 34 files, 128 MB.
+ * 34 files, 128 MB, and 24 libraries that they load, 16 MB: all programs two, and one of them, as a real lightningd, all.
  * @param {string} dir
  */
 export function realSizeInstallation(dir) {
-  return makeCInstallation(dir, VERSION, REAL_SIZE);
+  const libraryDir = join(dir, 'usr/lib/private');
+  const made = makeCInstallation(dir, VERSION, { ...REAL_SIZE, libraryDir });
+  const names = Array.from({ length: LIBRARIES - 2 }, (_, n) => `libmore${n}.so.1`);
+  for (const name of names) link(join(libraryDir, name), ['-shared', '-fPIC', `-Wl,-soname,${name}`]);
+  for (const name of readdirSync(libraryDir)) {
+    const path = join(libraryDir, name);
+    if (lstatSync(path).isFile()) pad(path, LIBRARIES_BYTES / LIBRARIES);
+  }
+  const hsmtool = join(made.prefix, 'bin/lightning-hsmtool');
+  const { size } = statSync(hsmtool);
+  const needed = [...names, 'libstandin.so.1'].map(name => join(libraryDir, name));
+  link(hsmtool, ['-Wl,--no-as-needed', '-DMAIN', ...needed, `-Wl,-rpath,${libraryDir}`]);
+  pad(hsmtool, size);
+  ageDirectories(made.prefix);
+  return made;
+}
+
+/** Links bench/c/library.c. @param {string} path @param {string[]} words */
+function link(path, words) {
+  cc('library.c', path, {}, words);
+}
+
+/** Bytes behind its end, for an image that is as big as a real one. @param {string} path @param {number} size */
+function pad(path, size) {
+  const image = readFileSync(path);
+  writeFileSync(path, Buffer.concat([image, noise(Math.round(size) - image.length)]));
 }
 
 /**
@@ -29,15 +66,14 @@ export function realSizeInstallation(dir) {
  * @param {string} dir
  */
 export function instantInstallation(dir) {
-  const made = makeCInstallation(dir, VERSION, REAL_SIZE);
+  const made = realSizeInstallation(dir);
   const { size } = statSync(made.lightningd);
   const names = { VERSION, BINDIR: '/usr/bin', PKGLIBEXECDIR: '/usr/libexec/c-lightning' };
   cc('first-instruction.c', made.lightningd, {
     ...names,
     PLUGINDIR: `${names.PKGLIBEXECDIR}/plugins`,
   });
-  const image = readFileSync(made.lightningd);
-  writeFileSync(made.lightningd, Buffer.concat([image, noise(size - image.length)]));
+  pad(made.lightningd, size);
   ageDirectories(made.prefix);
   return made;
 }
@@ -82,12 +118,12 @@ export function compileStopwatch(dir) {
   return path;
 }
 
-/** @param {string} source @param {string} path @param {Record<string, string>} macros */
-function cc(source, path, macros) {
+/** @param {string} source @param {string} path @param {Record<string, string>} macros @param {string[]} [words] */
+function cc(source, path, macros, words = []) {
   const definitions = Object.entries(macros).map(([name, value]) => `-D${name}=${JSON.stringify(value)}`);
   const { status, stderr, error } = spawnSync(
     'cc',
-    ['-O1', '-Wall', '-o', path, ...definitions, join(import.meta.dirname, 'c', source)],
+    ['-O1', '-Wall', '-o', path, ...definitions, join(import.meta.dirname, 'c', source), ...words],
     { encoding: 'utf8' },
   );
   if (status !== 0) throw new Error(`the benchmark needs a C compiler: ${error?.message ?? stderr}`);
