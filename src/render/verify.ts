@@ -102,6 +102,7 @@ function renderLibraries(processes: readonly RunningProcess[]): string[] {
   if (known.length === 0) return [];
   const held = Math.max(...known.map(each => each.held));
   const deleted = new Set(known.flatMap(each => each.deleted));
+  if (held === 0 && deleted.size === 0) return []; // as of any program
   const words = [
     held === 0 ? "the system's" : `${held} held, the others the system's`,
     ...(deleted.size > 0 ? [`${deleted.size} of them no longer there`] : []),
