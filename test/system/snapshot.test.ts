@@ -325,11 +325,11 @@ test('twenty launches at the same moment agree on one snapshot, and leave no sta
   const ended = await Promise.all(
     Array.from({ length: 20 }, () => {
       const child = spawn(HOLDFAST, ['snapshot', ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
-      let said = '';
+      let [said, complaint] = ['', ''];
       child.stdout.on('data', text => (said += text));
-      child.stderr.on('data', text => (said += text));
+      child.stderr.on('data', text => (complaint += text)); // that it waits for another, when it waits long
       return new Promise<string>(resolve =>
-        child.once('close', () => resolve(said.trim().split('\n').at(-1) ?? '')),
+        child.once('close', status => resolve(status === 0 ? said.trim() : complaint)),
       );
     }),
   );

@@ -105,11 +105,6 @@ export function disagreements({ rows }: VersionReport): VersionRow[] {
   return rows.filter(({ agrees }) => agrees === 'no');
 }
 
-/** The rows of programs that lightningd does not name, and that are of another release, or a subdaemon. */
-export function leftOvers({ rows }: VersionReport): VersionRow[] {
-  return rows.filter(({ agrees }) => agrees === 'left over');
-}
-
 /** Subdaemons and lightning-cli answer; hsmtool prints its usage, reckless a version of its own, plugins read stdin. */
 function answers(path: string, named: NamedPrograms): boolean {
   const name = basename(path);
