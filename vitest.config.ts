@@ -6,6 +6,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/setup.ts'],
+    setupFiles: ['test/worker.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     reporters: ['default', new Summary()],

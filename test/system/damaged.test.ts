@@ -56,4 +56,4 @@ test('no damage to the files of a snapshot makes a command crash, or a launch be
     expect(damageOf(next.path)).toBe('');
     expect(holdfast(['verify', place]).status).toBe(0);
   });
-});
+}, 600_000); // two hundred commands, and a small machine may be busy

@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { fingerprint, holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
+import { fingerprint, HOLDFAST, holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
 import { readJson } from '../helpers/schema.ts';
 import {
   ageDirectories,
@@ -321,7 +321,6 @@ test('a name full of spaces, quotes and newlines is only a name', () => {
 test('twenty launches at the same moment agree on one snapshot, and leave no staging', async () => {
   const { words, lightningDir } = makeWorld();
   const { spawn } = await import('node:child_process');
-  const { HOLDFAST } = await import('../helpers/holdfast.ts');
   const ended = await Promise.all(
     Array.from({ length: 20 }, () => {
       const child = spawn(HOLDFAST, ['snapshot', ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -336,6 +335,18 @@ test('twenty launches at the same moment agree on one snapshot, and leave no sta
   expect(new Set(ended).size).toBe(1);
   const names = readdirSync(join(lightningDir, 'subdaemons')).sort();
   expect(names).toEqual(['.lock', ended[0]!.split('/').at(-1), 'CACHEDIR.TAG', 'current'].sort());
+});
+
+test('whatever the umask, the store is as every launch wants it, and the snapshot verifies', () => {
+  for (const umask of ['002', '077', '000']) {
+    const { words, lightningDir } = makeWorld();
+    const under = ['-c', `umask ${umask}; exec "$0" "$@"`, HOLDFAST, 'snapshot', '--json', ...words];
+    const { status, stdout } = spawnSync('sh', under, { encoding: 'utf8' });
+    expect([umask, status]).toEqual([umask, 0]);
+    expect(statSync(join(lightningDir, 'subdaemons')).mode & 0o7777).toBe(0o755);
+    expect(holdfast(['verify', JSON.parse(stdout).path]).status).toBe(0);
+    expect(snapshotJson(words).reused).toBe(true);
+  }
 });
 
 test('not a Core Lightning: the error says what was looked for', () => {
