@@ -16,7 +16,7 @@ const BUNDLES = {
   core: ['cli/core'],
   /** what a launch loads where no snapshot is proven */
   build: [
-    'cli/snapshot',
+    'cli/commands/snapshot',
     'snapshot/take/build',
     'snapshot/store/executable',
     'snapshot/store/remove-tree',
@@ -25,7 +25,7 @@ const BUNDLES = {
     'commands/take/lost-by-copy',
   ],
   /** what looks at processes: `status`, and a wipe */
-  nodes: ['cli/status', 'snapshot/store/liveness'],
+  nodes: ['cli/commands/status', 'snapshot/store/liveness'],
 };
 
 /**

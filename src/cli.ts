@@ -58,25 +58,25 @@ async function perform(request: Request, inherited: Inherited): Promise<Outcome>
     case 'run':
       return run(request, surroundings);
     case 'snapshot':
-      return (await import('./cli/snapshot.ts')).snapshot(request, surroundings);
+      return (await import('./cli/commands/snapshot.ts')).snapshot(request, surroundings);
     case 'verify':
-      return (await import('./cli/verify.ts')).verify(request, surroundings);
+      return (await import('./cli/commands/verify.ts')).verify(request, surroundings);
     case 'prove':
-      return (await import('./cli/prove.ts')).prove(request, surroundings);
+      return (await import('./cli/commands/prove.ts')).prove(request, surroundings);
     case 'export':
-      return (await import('./cli/export.ts')).exportSnapshot(request, surroundings);
+      return (await import('./cli/commands/export.ts')).exportSnapshot(request, surroundings);
     case 'status':
-      return (await import('./cli/status.ts')).status(request, surroundings);
+      return (await import('./cli/commands/status.ts')).status(request, surroundings);
     case 'guard':
-      return (await import('./cli/guard.ts')).guard(request, surroundings);
+      return (await import('./cli/commands/guard.ts')).guard(request, surroundings);
     case 'noexec-check':
-      return (await import('./cli/noexec-check.ts')).checkNoexec(request, surroundings);
+      return (await import('./cli/commands/noexec-check.ts')).checkNoexec(request, surroundings);
     case 'adopt':
-      return (await import('./cli/adopt.ts')).adopt(request, surroundings);
+      return (await import('./cli/commands/adopt.ts')).adopt(request, surroundings);
     case 'doctor':
-      return (await import('./cli/doctor.ts')).doctor(request, surroundings);
+      return (await import('./cli/commands/doctor.ts')).doctor(request, surroundings);
     case 'root':
-      return (await import('./cli/root.ts')).root(request, surroundings);
+      return (await import('./cli/commands/root.ts')).root(request, surroundings);
   }
 }
 

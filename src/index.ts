@@ -13,7 +13,7 @@
 
 import { type SnapshotResult, snapshot } from './commands/snapshot.ts';
 import type { PrepareOptions } from './commands/take/prepare.ts';
-import { absolutePath } from './linux/path.ts';
+import { absolutePath } from './linux/files/path.ts';
 import {
   type SnapshotReport,
   type VerifyOptions,

@@ -24,12 +24,14 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   'snapshot/hash': ['errors.ts', 'linux'],
   'snapshot/store': ['errors.ts', 'manifest', 'linux', 'snapshot/hash'],
   'snapshot/libraries': ['errors.ts', 'manifest', 'linux', 'snapshot/hash', 'snapshot/store'],
+  'snapshot/place': ['errors.ts', 'linux', 'snapshot/store'],
   'snapshot/take': [
     'errors.ts',
     'manifest',
     'linux',
     'snapshot/hash',
     'snapshot/store',
+    'snapshot/place',
     'snapshot/libraries',
   ],
   'snapshot/verify': [
@@ -41,7 +43,14 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
     'snapshot/store',
     'snapshot/libraries',
   ],
-  'snapshot/fallback': ['errors.ts', 'manifest', 'linux', 'snapshot/hash', 'snapshot/store', 'snapshot/take'],
+  'snapshot/fallback': [
+    'errors.ts',
+    'manifest',
+    'linux',
+    'snapshot/hash',
+    'snapshot/store',
+    'snapshot/place',
+  ],
   commands: ['errors.ts', 'verdict.ts', 'archive', 'launch', 'lightning', 'snapshot', 'manifest', 'linux'],
   render: ['errors.ts', 'verdict.ts', 'commands', 'snapshot', 'manifest'],
   cli: [

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { HoldfastError, quote, systemError } from '../errors.ts';
-import { readRegularFile } from '../linux/read-file.ts';
+import { readRegularFile } from '../linux/files/read-file.ts';
 import type { Archive } from './open.ts';
 
 /** What the archive must be. */

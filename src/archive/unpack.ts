@@ -7,7 +7,7 @@
 import { closeSync, constants, fchmodSync, linkSync, openSync, symlinkSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { systemError } from '../errors.ts';
-import type { Directory } from '../linux/directory.ts';
+import type { Directory } from '../linux/files/directory.ts';
 import { decompress } from './decompress.ts';
 import { Refused, refusal } from './fault.ts';
 import { type Archive, hasChanged } from './open.ts';

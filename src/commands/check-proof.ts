@@ -5,7 +5,7 @@
 
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { HoldfastError, quote, systemError } from '../errors.ts';
-import { readRegularFile } from '../linux/read-file.ts';
+import { readRegularFile } from '../linux/files/read-file.ts';
 import { fileMode } from '../manifest/entry.ts';
 import { MAX_PROOF_BYTES, type Proof, parseProof, verifyProof } from '../manifest/proof.ts';
 import { sha256 } from '../snapshot/hash/digest.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { errnoOf, HoldfastError, quote } from '../errors.ts';
 import type { LightningOptions } from '../lightning/config/options.ts';
 import { findInPath, interpretersOf } from '../lightning/installation/interpreters.ts';
-import { namesIn, statOf } from '../linux/look.ts';
+import { namesIn, statOf } from '../linux/files/look.ts';
 import { allowsMoves, ExecutionRules, landlockVersion } from '../linux/process/landlock.ts';
 import { isHeldLibrary } from '../snapshot/store/layout.ts';
 import type { Taken } from '../snapshot/take/terms.ts';

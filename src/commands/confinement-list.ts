@@ -4,9 +4,9 @@
  */
 import { closeSync, readdirSync, readlinkSync } from 'node:fs';
 import { systemError } from '../errors.ts';
+import { readRegularFile } from '../linux/files/read-file.ts';
 import { sealedFile } from '../linux/process/memory-file.ts';
 import { duplicate } from '../linux/process/state.ts';
-import { readRegularFile } from '../linux/read-file.ts';
 
 /** What may be executed: a program, or every program below a directory. */
 export interface Allowed {

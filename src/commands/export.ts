@@ -8,7 +8,7 @@ import { closeSync, fsyncSync, linkSync, lstatSync, openSync, renameSync, rmSync
 import { basename, dirname, join } from 'node:path';
 import { type Packed, type PackFile, pack, piecesOf } from '../archive/pack.ts';
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
-import { Directory } from '../linux/directory.ts';
+import { Directory } from '../linux/files/directory.ts';
 import { randomBytes } from '../linux/random.ts';
 import type { Manifest, ManifestFile } from '../manifest/manifest.ts';
 import { comparePaths } from '../manifest/path.ts';

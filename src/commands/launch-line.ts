@@ -1,10 +1,10 @@
 /** The one line that a launch leaves in the journal: what runs from now on, and how it came there. Only looks. */
 import { statSync } from 'node:fs';
 import { quote } from '../errors.ts';
-import type { Directory } from '../linux/directory.ts';
+import type { Directory } from '../linux/files/directory.ts';
+import { ownersAbove, whyNeverLinked } from '../snapshot/place/linkable.ts';
 import { isHeldLibrary } from '../snapshot/store/layout.ts';
 import type { Placement } from '../snapshot/store/placement.ts';
-import { ownersAbove, whyNeverLinked } from '../snapshot/take/linkable.ts';
 import type { Taken } from '../snapshot/take/terms.ts';
 
 const PLURALS: Readonly<Record<Placement, string>> = {

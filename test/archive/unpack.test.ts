@@ -19,7 +19,7 @@ import { END, hostileArchives, member, SOUND } from '../../fixtures/hostile/make
 import { openArchive } from '../../src/archive/open.ts';
 import { LIMITS, unpack } from '../../src/archive/unpack.ts';
 import { HoldfastError } from '../../src/errors.ts';
-import { Directory } from '../../src/linux/directory.ts';
+import { Directory } from '../../src/linux/files/directory.ts';
 import { tempDir } from '../helpers/stand-in.ts';
 
 const ENVIRONMENT = { PATH: process.env.PATH ?? '' };

@@ -8,7 +8,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { Directory } from '../../src/linux/directory.ts';
+import { Directory } from '../../src/linux/files/directory.ts';
 import { damageOf, digestOf, sample } from '../helpers/faults.ts';
 import { HOLDFAST, snapshotJson } from '../helpers/holdfast.ts';
 import { writeSnapshot } from '../helpers/snapshots.ts';

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { whatOthersMayChange } from '../../linux/trust.ts';
+import { whatOthersMayChange } from '../../linux/files/trust.ts';
 import type { Context } from '../context.ts';
 
 /** Where systemd looks for programs that have no slash in their name, and the PATH of a unit that sets none. */

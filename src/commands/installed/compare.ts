@@ -10,7 +10,7 @@ import { listContents, type SourceFile } from '../../lightning/installation/cont
 import { findInstallation, type Installation } from '../../lightning/installation/installation.ts';
 import { unaskedVersion } from '../../lightning/installation/unasked-version.ts';
 import { askReference } from '../../lightning/installation/versions.ts';
-import { whatOthersMayChange } from '../../linux/trust.ts';
+import { whatOthersMayChange } from '../../linux/files/trust.ts';
 import { fileMode } from '../../manifest/entry.ts';
 import { type ManifestFile, makeManifest } from '../../manifest/manifest.ts';
 import { sha256 } from '../../snapshot/hash/digest.ts';

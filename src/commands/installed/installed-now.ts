@@ -9,7 +9,7 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { errnoWords, quote } from '../../errors.ts';
-import { Directory } from '../../linux/directory.ts';
+import { Directory } from '../../linux/files/directory.ts';
 import { agrees, fileIdentity, ownerOf } from '../../snapshot/store/identity.ts';
 import { RECORD_NAME, STORE_NAME } from '../../snapshot/store/layout.ts';
 import { readRecord, type SnapshotRecord } from '../../snapshot/store/record.ts';
@@ -108,7 +108,7 @@ function archiveOf({ lightningd }: SnapshotRecord) {
 
 /** What another user says of what others than him can change says nothing. */
 async function whyNotBelieved({ named }: SnapshotRecord, writer: number): Promise<string | undefined> {
-  const { whatOthersMayChange } = await import('../../linux/trust.ts');
+  const { whatOthersMayChange } = await import('../../linux/files/trust.ts');
   const says = `user ${writer} wrote that this node is of ${quote(named)}`;
   try {
     const changeable = whatOthersMayChange(named, [writer]);

@@ -5,8 +5,8 @@
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf, HoldfastError, quote } from '../../errors.ts';
-import { Directory } from '../../linux/directory.ts';
-import { freeBytes } from '../../linux/free-space.ts';
+import { Directory } from '../../linux/files/directory.ts';
+import { freeBytes } from '../../linux/files/free-space.ts';
 import { isNoexec, type Mount, mountOf, mountOfOpen, readMounts } from '../../linux/proc/mountinfo.ts';
 import { type FallbackCandidate, lookAtFallback } from '../../snapshot/fallback/candidates.ts';
 import { type ExecProbe, probeExec } from '../../snapshot/fallback/probe-exec.ts';

@@ -8,7 +8,7 @@ import { closeSync } from 'node:fs';
 import { type ArchiveChecksum, checkArchive } from '../../archive/checksum.ts';
 import { type Archive, openArchive } from '../../archive/open.ts';
 import { HoldfastError, quote } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import { nowNs, sleep } from '../../linux/time.ts';
 import { identityOf, isRacy, TICK_NS } from '../../snapshot/store/identity.ts';
 import { stagingName } from '../../snapshot/store/layout.ts';

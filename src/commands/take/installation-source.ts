@@ -1,7 +1,7 @@
 /** An installation as the source of a snapshot. What reads it is loaded when there is need: an unchanged launch has none. */
 import { realpathSync } from 'node:fs';
 import { errnoOf, systemError } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import type { Listing, Source, Unsettled, Versions } from '../../snapshot/take/source.ts';
 
 /** What an installation is taken with. */

@@ -1,7 +1,7 @@
 /** What a program does not take along into a snapshot, or does not find there, to be said in a warning. Only looks. */
 import { existsSync } from 'node:fs';
 import { quote } from '../../errors.ts';
-import { hasCapabilities } from '../../linux/xattr.ts';
+import { hasCapabilities } from '../../linux/files/xattr.ts';
 import { isHeldLibrary } from '../../snapshot/store/layout.ts';
 import type { Placement } from '../../snapshot/store/placement.ts';
 import type { SnapshotRecord } from '../../snapshot/store/record.ts';

@@ -7,7 +7,7 @@ import { HoldfastError, systemError } from '../../errors.ts';
 import type { Inherited } from '../../launch/inherited.ts';
 import { parseStat } from '../../linux/proc/stat.ts';
 import { whyChildrenCannotLookIn } from '../../linux/process/child-probe.ts';
-import type { Pinning } from '../../snapshot/take/pin.ts';
+import type { Pinning } from '../../snapshot/place/pin.ts';
 import type { PrepareOptions } from './prepare.ts';
 import type { Target } from './target.ts';
 

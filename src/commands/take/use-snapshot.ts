@@ -4,7 +4,7 @@
  */
 import { basename, dirname } from 'node:path';
 import { HoldfastError, quote } from '../../errors.ts';
-import { Directory } from '../../linux/directory.ts';
+import { Directory } from '../../linux/files/directory.ts';
 import { setCurrent } from '../../snapshot/store/current.ts';
 import { findByName } from '../../snapshot/store/in-use.ts';
 import { STORE_NAME } from '../../snapshot/store/layout.ts';

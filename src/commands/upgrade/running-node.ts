@@ -2,7 +2,7 @@
 import { readlinkSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { HoldfastError } from '../../errors.ts';
-import { Directory } from '../../linux/directory.ts';
+import { Directory } from '../../linux/files/directory.ts';
 import { sleep } from '../../linux/time.ts';
 import { isSnapshotName } from '../../snapshot/store/layout.ts';
 import { readRecord, type SnapshotRecord } from '../../snapshot/store/record.ts';

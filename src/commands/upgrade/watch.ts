@@ -7,7 +7,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { systemError } from '../../errors.ts';
-import { type DirectoryEvent, INTEREST, Inotify } from '../../linux/inotify.ts';
+import { type DirectoryEvent, INTEREST, Inotify } from '../../linux/files/inotify.ts';
 import { POLL, waitForAny } from '../../linux/poll.ts';
 import { makePipe } from '../../linux/process/spawn.ts';
 import { sleep } from '../../linux/time.ts';

@@ -6,7 +6,7 @@
  */
 import { basename } from 'node:path';
 import { HoldfastError, quote } from '../../errors.ts';
-import { resolveDots } from '../../linux/path.ts';
+import { resolveDots } from '../../linux/files/path.ts';
 import { type ByteString, byteString, bytesOf, decode, decodeForDisplay, joinPath } from './byte-string.ts';
 import { commandLineOptions, nameAndValue } from './command-line.ts';
 import { type ConfigLine, cannotBeRead, readConfigFile } from './config-file.ts';

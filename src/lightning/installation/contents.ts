@@ -8,7 +8,7 @@
 import { type BigIntStats, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { HoldfastError } from '../../errors.ts';
-import { linksOnTheWay, type SymbolicLink } from '../../linux/links.ts';
+import { linksOnTheWay, type SymbolicLink } from '../../linux/files/links.ts';
 import type { Installation } from './installation.ts';
 import { checkDirectoryLink, decode, follow, kind, lookAt, namesIn, refuse, type Way } from './look.ts';
 import { standsFor } from './temporary-names.ts';

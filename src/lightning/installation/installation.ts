@@ -11,7 +11,7 @@
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { errnoOf, fault, HoldfastError, quote } from '../../errors.ts';
-import { isBelow } from '../../linux/path.ts';
+import { isBelow } from '../../linux/files/path.ts';
 import { compiledPaths } from './compiled-paths.ts';
 import { BUILTIN_PLUGINS, COMPANIONS, SUBDAEMONS } from './subdaemons.ts';
 

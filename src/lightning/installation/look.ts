@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type BigIntStats, lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { errnoOf, errnoWords, HoldfastError, quote } from '../../errors.ts';
-import { isBelow } from '../../linux/path.ts';
+import { isBelow } from '../../linux/files/path.ts';
 import { byteString, decodeForDisplay } from '../config/byte-string.ts';
 
 /** The directories that led to a name: `parent` leads back to the tree's top. */

@@ -3,8 +3,8 @@
  * believed, a crash leaves it behind. Never writes, never takes a lock, never follows a symbolic link.
  */
 import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
+import { recordLockOn } from '../../linux/files/record-lock.ts';
 import { type HeldLock, holdersOf, locksThrough, readLocks } from '../../linux/proc/locks.ts';
-import { recordLockOn } from '../../linux/record-lock.ts';
 
 /** A PID file and the network it is for, where its name tells. */
 export interface PidFile {

@@ -5,7 +5,7 @@
  */
 import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { quote } from '../../errors.ts';
-import { isBelow } from '../../linux/path.ts';
+import { isBelow } from '../../linux/files/path.ts';
 import { type Installed, namesBelow, type PackageState } from './state.ts';
 
 /** All packages of a transaction are written within so long of each other, mostly. */

@@ -4,7 +4,7 @@
  * which somebody mounts over meanwhile does not mislead us.
  */
 import { readFileSync } from 'node:fs';
-import { isBelow } from '../path.ts';
+import { isBelow } from '../files/path.ts';
 
 /** One mount, as this process sees it. */
 export interface Mount {

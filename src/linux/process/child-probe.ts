@@ -5,7 +5,7 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import { systemError } from '../../errors.ts';
-import { O_PATH } from '../directory.ts';
+import { O_PATH } from '../files/directory.ts';
 import { runBriefly } from './brief-program.ts';
 
 /**

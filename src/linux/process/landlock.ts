@@ -12,7 +12,7 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import { errnoOf, systemError } from '../../errors.ts';
-import { O_PATH } from '../directory.ts';
+import { O_PATH } from '../files/directory.ts';
 import { call, systemCall } from '../libc.ts';
 
 /** The same on every architecture that koffi is built for (include/uapi/asm-generic/unistd.h). */

@@ -15,8 +15,8 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, normalize, relative } from 'node:path';
 import { HoldfastError, quote } from '../../errors.ts';
-import { Directory } from '../../linux/directory.ts';
-import { isBelow } from '../../linux/path.ts';
+import { Directory } from '../../linux/files/directory.ts';
+import { isBelow } from '../../linux/files/path.ts';
 import { escapePath } from './escape-path.ts';
 import { enterOwn, makeOwn, safeRealPath } from './safe-directory.ts';
 

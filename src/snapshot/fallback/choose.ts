@@ -3,8 +3,8 @@
  * can be made safe. Those that are passed over are left as they were, and remembered with the reason.
  */
 import { HoldfastError, quote } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
-import { freeBytes } from '../../linux/free-space.ts';
+import type { Directory } from '../../linux/files/directory.ts';
+import { freeBytes } from '../../linux/files/free-space.ts';
 import { isNoexec, mountOfOpen } from '../../linux/proc/mountinfo.ts';
 import { whyUnfit } from '../store/executable.ts';
 import { isSnapshotName } from '../store/layout.ts';

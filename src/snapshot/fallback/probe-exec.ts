@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, constants, fchmodSync, fstatSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
 import { errnoOf } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import { smallestProgram } from '../../linux/process/smallest-program.ts';
 import { isExecutable, probeName, removeProbe } from '../store/executable.ts';
 

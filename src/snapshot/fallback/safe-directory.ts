@@ -11,7 +11,7 @@
 import { type BigIntStats, chmodSync, lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 
 const WRITABLE_BY_OTHERS = 0o022n;
 const STICKY = 0o1000n;

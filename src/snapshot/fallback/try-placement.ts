@@ -7,13 +7,13 @@
 
 import { type BigIntStats, closeSync } from 'node:fs';
 import { HoldfastError } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
-import { tryLock } from '../../linux/flock.ts';
+import type { Directory } from '../../linux/files/directory.ts';
+import { tryLock } from '../../linux/files/flock.ts';
 import { fileMode } from '../../manifest/entry.ts';
+import { ownersAbove } from '../place/linkable.ts';
+import { placeFile } from '../place/place.ts';
 import { stagingName } from '../store/layout.ts';
 import { removeTree } from '../store/remove-tree.ts';
-import { ownersAbove } from '../take/linkable.ts';
-import { placeFile } from '../take/place.ts';
 
 /** What came of one method: null where it could not be tried. */
 export interface MethodTrial {

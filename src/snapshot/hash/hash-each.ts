@@ -5,7 +5,7 @@
  */
 import { type BigIntStats, closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { HoldfastError, quote, systemError } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import { type HashResult, hashFiles } from './hash.ts';
 
 /** A file to hash, as it was listed. */

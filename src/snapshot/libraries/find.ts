@@ -6,7 +6,7 @@
 import { type BigIntStats, closeSync, constants, lstatSync, openSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
-import { linksOnTheWay } from '../../linux/links.ts';
+import { linksOnTheWay } from '../../linux/files/links.ts';
 import { type Dynamic, readDynamic } from '../../linux/loader/dynamic.ts';
 import { askLoader, belongsToLoader, isGlibcLoader, type LoaderAnswer } from '../../linux/loader/loader.ts';
 import { LIBRARIES_DIR } from '../store/layout.ts';

@@ -20,7 +20,7 @@
  * lower one than the record's is another boot's. A higher one says nothing; then all is read, as in the same boot.
  */
 import type { BigIntStats } from 'node:fs';
-import { LastingFileSystems } from '../../linux/lasting.ts';
+import { LastingFileSystems } from '../../linux/files/lasting.ts';
 import { isBootIdOfContainer, kernelClockMs } from '../../linux/proc/boot-id.ts';
 import { agrees, hasFineCtime, isSettled, settledOf } from './identity.ts';
 import type { SnapshotRecord } from './record.ts';

@@ -4,7 +4,7 @@
  */
 import { rmSync, writeFileSync } from 'node:fs';
 import { errnoOf, errnoWords } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import { CACHEDIR_TAG_NAME } from './layout.ts';
 
 /** The first line is the whole of the specification. */

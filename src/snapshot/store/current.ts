@@ -1,7 +1,7 @@
 /** `current`: the symbolic link to the snapshot built or launched last. Replaced by rename, never edited. */
 import { readlinkSync, renameSync, symlinkSync } from 'node:fs';
 import { errnoOf, systemError } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import { CURRENT_NAME, stagingName } from './layout.ts';
 
 /** Where `current` points, as written in the link; undefined where there is none. */

@@ -6,8 +6,8 @@
 import { closeSync, constants, openSync, realpathSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
-import { Directory } from '../../linux/directory.ts';
-import { tryLock } from '../../linux/flock.ts';
+import { Directory } from '../../linux/files/directory.ts';
+import { tryLock } from '../../linux/files/flock.ts';
 import { readCurrent } from './current.ts';
 import { CURRENT_NAME, isSnapshotName, LOCK_NAME } from './layout.ts';
 import { isLive } from './liveness.ts';

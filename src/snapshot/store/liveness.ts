@@ -13,7 +13,7 @@
  */
 import { type BigIntStats, type Dirent, readdirSync } from 'node:fs';
 import { errnoOf, type HoldfastError, systemError } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import { inodeKey } from '../../linux/proc/image.ts';
 import { type ExecutedFile, executedFiles } from '../../linux/proc/processes.ts';
 import { isStagingName } from './layout.ts';

@@ -1,7 +1,7 @@
 /** Who holds the store's lock: for the operator who waits for it. Only reads. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { HoldfastError, quote } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import { type HeldLock, locksThrough, readLocks, splitDevice } from '../../linux/proc/locks.ts';
 import { LOCK_NAME } from './layout.ts';
 

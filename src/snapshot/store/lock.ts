@@ -13,8 +13,8 @@
 
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { systemError } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
-import { tryLock } from '../../linux/flock.ts';
+import type { Directory } from '../../linux/files/directory.ts';
+import { tryLock } from '../../linux/files/flock.ts';
 import { monotonicMs, sleep } from '../../linux/time.ts';
 import { LOCK_NAME } from './layout.ts';
 

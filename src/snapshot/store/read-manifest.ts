@@ -1,6 +1,6 @@
 /** Reads manifest.json, from wherever: it is untrusted, as is the file that bears the name. */
 import { HoldfastError, quote } from '../../errors.ts';
-import { readRegularFile } from '../../linux/read-file.ts';
+import { readRegularFile } from '../../linux/files/read-file.ts';
 import { MAX_MANIFEST_BYTES, type Manifest, parseManifest } from '../../manifest/manifest.ts';
 import { sha256 } from '../hash/digest.ts';
 

@@ -11,9 +11,9 @@
  */
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { errnoOf, HoldfastError } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
+import { readRegularFile } from '../../linux/files/read-file.ts';
 import { kernelClockMs } from '../../linux/proc/boot-id.ts';
-import { readRegularFile } from '../../linux/read-file.ts';
 import { RECORD_NAME } from './layout.ts';
 import { isPlacement, type Placement } from './placement.ts';
 

@@ -6,8 +6,8 @@
  */
 import { rmdirSync, unlinkSync } from 'node:fs';
 import { errnoOf, type HoldfastError, systemError } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
-import { walk } from '../../linux/walk.ts';
+import type { Directory } from '../../linux/files/directory.ts';
+import { walk } from '../../linux/files/walk.ts';
 
 /**
  * Removes `name` in `parent`, as far as that is possible. One that is already gone is no failure.

@@ -5,7 +5,7 @@
 import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
-import { Directory } from '../../linux/directory.ts';
+import { Directory } from '../../linux/files/directory.ts';
 import { CACHEDIR_TAG_NAME, CURRENT_NAME, isSnapshotName, isStagingName, LOCK_NAME } from './layout.ts';
 
 /** A file system's own directory, where the store is a mount point of its own (mke2fs(8)). */

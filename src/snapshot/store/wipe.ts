@@ -4,7 +4,7 @@
  * what cannot be wiped is said, and left for the next launch.
  */
 import { type HoldfastError, quote } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 
 /**
  * Removes those of these entries of the store that are not live.

@@ -3,7 +3,7 @@
  * removed again (work.ts).
  */
 import { chmodSync, writeFileSync } from 'node:fs';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import { formatManifest, makeManifest } from '../../manifest/manifest.ts';
 import { formatSha256sums } from '../../manifest/sha256sums.ts';
 import { sha256 } from '../hash/digest.ts';
@@ -21,10 +21,10 @@ import { checkEvidence, formatHeld, placeLibraries } from './held.ts';
 
 export { askLoader } from './held.ts';
 
+import { ownersOf } from '../place/linkable.ts';
+import { checkDumpable, Pins } from '../place/pin.ts';
 import { lastingEvidence, originOf } from './held-placed.ts';
-import { ownersOf } from './linkable.ts';
 import { lookAgain, type StagedFile } from './look-again.ts';
-import { checkDumpable, Pins } from './pin.ts';
 import { placedDirectoriesOf } from './placed-tree.ts';
 import { refreshRecord } from './refresh-record.ts';
 import { libraryPathOf, searchedDirectory } from './searched-directory.ts';

@@ -4,8 +4,8 @@
  */
 
 import { lstatSync } from 'node:fs';
-import type { Directory } from '../../linux/directory.ts';
-import { linksOnTheWay } from '../../linux/links.ts';
+import type { Directory } from '../../linux/files/directory.ts';
+import { linksOnTheWay } from '../../linux/files/links.ts';
 import type { Manifest } from '../../manifest/manifest.ts';
 import { Settling } from '../store/boot.ts';
 import { fileIdentity } from '../store/identity.ts';

@@ -4,7 +4,7 @@
  */
 import { readlinkSync } from 'node:fs';
 import { errnoOf } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import { isStillSo } from '../libraries/evidence.ts';
 import { agrees, directoryIdentity, fileIdentity } from '../store/identity.ts';
 import {

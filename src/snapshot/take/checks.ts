@@ -1,7 +1,7 @@
 /** What a snapshot must be before a launch uses it: of the expected root, and where programs can be executed. */
 import { accessSync, constants } from 'node:fs';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import type { Source } from './source.ts';
 import type { Found, Terms } from './terms.ts';
 

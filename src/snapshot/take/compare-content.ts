@@ -4,8 +4,8 @@
  */
 
 import { HoldfastError } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
-import { readRegularFile } from '../../linux/read-file.ts';
+import type { Directory } from '../../linux/files/directory.ts';
+import { readRegularFile } from '../../linux/files/read-file.ts';
 import { MAX_MANIFEST_BYTES, type Manifest } from '../../manifest/manifest.ts';
 import { formatSha256sums } from '../../manifest/sha256sums.ts';
 import { hashFiles } from '../hash/hash.ts';

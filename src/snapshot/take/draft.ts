@@ -4,13 +4,13 @@
  */
 import { renameSync } from 'node:fs';
 import { HoldfastError, quote } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import type { Manifest } from '../../manifest/manifest.ts';
+import type { Pins } from '../place/pin.ts';
 import { snapshotId, stagingName } from '../store/layout.ts';
 import type { SnapshotRecord } from '../store/record.ts';
 import { removeTree } from '../store/remove-tree.ts';
 import type { StagedFile } from './look-again.ts';
-import type { Pins } from './pin.ts';
 import type { Unsettled, Versions } from './source.ts';
 import type { Found } from './terms.ts';
 

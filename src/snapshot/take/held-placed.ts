@@ -3,7 +3,7 @@
  * came from. Only looks.
  */
 import { readlinkSync } from 'node:fs';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import { fileMode } from '../../manifest/entry.ts';
 import type { ManifestFile } from '../../manifest/manifest.ts';
 import type { LibrariesDocument } from '../libraries/document.ts';

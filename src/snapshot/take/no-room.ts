@@ -1,8 +1,8 @@
 /** What a launch does on a full disk: dead snapshots go first, and then it says which disk, what is needed and what is free. */
 import { statfsSync } from 'node:fs';
 import { errnoOf, HoldfastError, quote } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
-import { freeBytes } from '../../linux/free-space.ts';
+import type { Directory } from '../../linux/files/directory.ts';
+import { freeBytes } from '../../linux/files/free-space.ts';
 import { mountOfOpen } from '../../linux/proc/mountinfo.ts';
 import { lockStore } from '../store/lock.ts';
 import { listStore } from '../store/store.ts';

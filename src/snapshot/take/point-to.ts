@@ -1,5 +1,5 @@
 /** Where the store is a fallback, the store that cannot hold programs leads there. */
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import { setCurrent } from '../store/current.ts';
 import { lockStore } from '../store/lock.ts';
 import { listStore } from '../store/store.ts';

@@ -1,7 +1,7 @@
 /** What a snapshot is taken from, as the steps of take.ts see it: an installation, or a release archive. */
 import type { BigIntStats } from 'node:fs';
 import type { HoldfastError } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import type { RecordedAnswer, RecordedLink } from '../store/record.ts';
 
 /** A file of the installation as it was listed. */

@@ -8,16 +8,16 @@
  */
 import { type BigIntStats, closeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import { nowNs, sleep } from '../../linux/time.ts';
 import { fileMode } from '../../manifest/entry.ts';
 import { hashFiles } from '../hash/hash.ts';
+import type { Owners } from '../place/linkable.ts';
+import { openPin, type Pins } from '../place/pin.ts';
+import { finishFile, type Learnt, type Placed, type PlaceRequest, placeFile } from '../place/place.ts';
 import { identityOf, isRacy, TICK_NS } from '../store/identity.ts';
 import type { Method, Placement } from '../store/placement.ts';
-import type { Owners } from './linkable.ts';
 import { changed, lookAt, type StagedFile, untilAsListed, withoutCtime } from './look-again.ts';
-import { openPin, type Pins } from './pin.ts';
-import { finishFile, type Learnt, type Placed, type PlaceRequest, placeFile } from './place.ts';
 import type { ListedFile } from './source.ts';
 
 /** How many files are open at once while they are copied, two descriptors each. */

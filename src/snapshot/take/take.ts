@@ -6,7 +6,7 @@
  * launch that fails leaves the store with the snapshots that it had.
  */
 import { errnoOf, HoldfastError } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import { monotonicMs, sleep } from '../../linux/time.ts';
 import { setCurrent } from '../store/current.ts';
 import { isOfRoot } from '../store/layout.ts';

@@ -1,9 +1,9 @@
 /** On which terms a snapshot is taken, who is told of it meanwhile, and what comes of it. */
 import type { HoldfastError } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
+import type { Pin, Pinning } from '../place/pin.ts';
 import type { Method } from '../store/placement.ts';
 import type { SnapshotRecord } from '../store/record.ts';
-import type { Pin, Pinning } from './pin.ts';
 
 /** What the operator asked for, and where this runs. */
 export interface Terms {

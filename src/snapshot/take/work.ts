@@ -2,7 +2,7 @@
  * One attempt at a snapshot: what the steps of take.ts hand on to each other, all that is held meanwhile, and how it is
  * let go.
  */
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import type { Found as Libraries } from '../libraries/find.ts';
 import { lockStore, type StoreLock } from '../store/lock.ts';
 import type { Draft } from './draft.ts';

@@ -4,7 +4,7 @@
  */
 import { readlinkSync } from 'node:fs';
 import { HoldfastError } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import { type LibrariesDocument, parseLibraries } from '../libraries/document.ts';
 import { LIBRARIES_DIR, LIBRARIES_NAME } from '../store/layout.ts';
 import type { SnapshotRecord } from '../store/record.ts';

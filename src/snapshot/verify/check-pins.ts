@@ -4,7 +4,7 @@
  * one finding, and nothing more can be said of those files. Only looks.
  */
 import type { BigIntStats } from 'node:fs';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 import { holderOf, type PinLink, pinAt, reach, targetOf } from '../store/pinned.ts';
 import type { SnapshotRecord } from '../store/record.ts';
 import type { Ledger } from './ledger.ts';

@@ -4,8 +4,8 @@
  */
 import type { BigIntStats } from 'node:fs';
 import { HoldfastError, quote, systemError } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
-import { readRegularFile } from '../../linux/read-file.ts';
+import type { Directory } from '../../linux/files/directory.ts';
+import { readRegularFile } from '../../linux/files/read-file.ts';
 import { type FileMode, MAX_MANIFEST_BYTES, type Manifest, parseManifest } from '../../manifest/manifest.ts';
 import { parseSha256sums } from '../../manifest/sha256sums.ts';
 import { sha256 } from '../hash/digest.ts';

@@ -6,7 +6,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
 import { errnoOf, systemError } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 
 /** What there is below a directory, by paths below it. */
 export interface Scan {

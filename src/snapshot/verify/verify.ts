@@ -10,8 +10,8 @@
 import { lstatSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
-import { Directory } from '../../linux/directory.ts';
-import { tryLock } from '../../linux/flock.ts';
+import { Directory } from '../../linux/files/directory.ts';
+import { tryLock } from '../../linux/files/flock.ts';
 import { readBootId } from '../../linux/proc/boot-id.ts';
 import { monotonicMs, sleep } from '../../linux/time.ts';
 import type { Manifest } from '../../manifest/manifest.ts';

@@ -2,6 +2,7 @@ import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
+import { recordLockOn } from '../../../src/linux/files/record-lock.ts';
 import {
   holdersOf,
   locksThrough,
@@ -9,7 +10,6 @@ import {
   readLocks,
   splitDevice,
 } from '../../../src/linux/proc/locks.ts';
-import { recordLockOn } from '../../../src/linux/record-lock.ts';
 import { bundle, jsonFrom } from '../../helpers/elsewhere.ts';
 import { Running, until, works } from '../../helpers/running.ts';
 
@@ -127,7 +127,7 @@ describe('with a real holder', () => {
     await until('the lock', () => recordLockOn(file)?.held === true);
     const ask = await bundle(
       directory,
-      `import { recordLockOn } from 'src/linux/record-lock.ts';
+      `import { recordLockOn } from 'src/linux/files/record-lock.ts';
        import { readLocks } from 'src/linux/proc/locks.ts';
        console.log(JSON.stringify({ answer: recordLockOn(process.argv[2]), seen: readLocks().filter(lock => lock.type === 'POSIX').length }))`,
     );

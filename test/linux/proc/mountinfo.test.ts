@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isBelow } from '../../../src/linux/path.ts';
+import { isBelow } from '../../../src/linux/files/path.ts';
 import {
   isNoexec,
   type Mount,

@@ -5,7 +5,7 @@ import { lstatSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { HoldfastError } from '../../../src/errors.ts';
-import { Directory } from '../../../src/linux/directory.ts';
+import { Directory } from '../../../src/linux/files/directory.ts';
 import { hashEach } from '../../../src/snapshot/hash/hash-each.ts';
 import { tempDir } from '../../helpers/stand-in.ts';
 

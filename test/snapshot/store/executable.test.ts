@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { Directory } from '../../../src/linux/directory.ts';
+import { Directory } from '../../../src/linux/files/directory.ts';
 import { smallestProgram } from '../../../src/linux/process/smallest-program.ts';
 import { probeExec } from '../../../src/snapshot/fallback/probe-exec.ts';
 import { whyUnfit } from '../../../src/snapshot/store/executable.ts';
@@ -14,7 +14,7 @@ import { tempDir } from '../../helpers/stand-in.ts';
 /** Prints both answers for each directory, and what is left in it. */
 const PROBE = `
   import { readdirSync } from 'node:fs';
-  import { Directory } from 'src/linux/directory.ts';
+  import { Directory } from 'src/linux/files/directory.ts';
   import { isNoexec, mountOfOpen } from 'src/linux/proc/mountinfo.ts';
   import { whyUnfit } from 'src/snapshot/store/executable.ts';
   import { probeExec } from 'src/snapshot/fallback/probe-exec.ts';

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { Directory } from '../../../src/linux/directory.ts';
+import { Directory } from '../../../src/linux/files/directory.ts';
 import { removeTree } from '../../../src/snapshot/store/remove-tree.ts';
 import { tempDir } from '../../helpers/stand-in.ts';
 

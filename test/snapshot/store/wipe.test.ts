@@ -10,7 +10,7 @@ import { works } from '../../helpers/running.ts';
 import { tempDir } from '../../helpers/stand-in.ts';
 
 /** Wipes all that is in the directory that it is given. */
-const WIPE = `import { Directory } from 'src/linux/directory.ts';
+const WIPE = `import { Directory } from 'src/linux/files/directory.ts';
 import { wipe } from 'src/snapshot/store/wipe.ts';
 const store = Directory.open(process.argv[2]);
 const warnings = [];

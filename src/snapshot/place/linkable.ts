@@ -1,6 +1,6 @@
 /** Which files may be hard-linked into a store: those that share an owner with it, and that nobody else has a hand in. Only looks. */
 import { type BigIntStats, lstatSync } from 'node:fs';
-import type { Directory } from '../../linux/directory.ts';
+import type { Directory } from '../../linux/files/directory.ts';
 
 /** Who owns a store, and who owns the directory that it is in. */
 export interface Owners {

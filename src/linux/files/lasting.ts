@@ -1,6 +1,6 @@
 /** Which file systems keep inodes and ctimes from boot to boot, each change of a file in its ctime. Only looks. */
 import { realpathSync } from 'node:fs';
-import { type Mount, mountOf, readMounts } from './proc/mountinfo.ts';
+import { type Mount, mountOf, readMounts } from '../proc/mountinfo.ts';
 
 /**
  * Local disks whose inode numbers stay and whose ctimes are as fine as the kernel's clock (statx(2), proc_filesystems(5)).

@@ -1,5 +1,5 @@
 /** ioctl_ficlone(2): share the blocks of one file with another, copy-on-write. */
-import { call } from './libc.ts';
+import { call } from '../libc.ts';
 
 /** `_IOW(0x94, 9, int)` of linux/fs.h, as on every machine that koffi is built for but ppc64. */
 const FICLONE = process.arch === 'ppc64' ? 0x80049409 : 0x40049409;

@@ -1,11 +1,11 @@
 /** The command line of `adopt`. */
-import { adopt as adoptCommand } from '../commands/adopt.ts';
-import { HoldfastError } from '../errors.ts';
-import { VERDICT_EXIT } from '../exit-codes.ts';
-import { renderAdopt } from '../render/adopt.ts';
-import type { Surroundings } from './context.ts';
-import type { Outcome } from './outcome.ts';
-import type { CommandRequest } from './take-options.ts';
+import { adopt as adoptCommand } from '../../commands/adopt.ts';
+import { HoldfastError } from '../../errors.ts';
+import { VERDICT_EXIT } from '../../exit-codes.ts';
+import { renderAdopt } from '../../render/adopt.ts';
+import type { Surroundings } from '../context.ts';
+import type { Outcome } from '../outcome.ts';
+import type { CommandRequest } from '../take-options.ts';
 
 /** Prints what was done, or what would be. @throws HoldfastError */
 export async function adopt(

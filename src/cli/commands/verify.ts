@@ -1,13 +1,13 @@
 /** The command line of `verify`. */
-import { verify as verifyCommand, verifyProof } from '../commands/verify.ts';
-import { HoldfastError } from '../errors.ts';
-import { VERDICT_EXIT } from '../exit-codes.ts';
-import { absolutePath } from '../linux/path.ts';
-import { renderVerify } from '../render/verify.ts';
-import type { Surroundings } from './context.ts';
-import { nodeOptions } from './node-options.ts';
-import type { Outcome } from './outcome.ts';
-import { absolute, type CommandRequest, readRoot } from './take-options.ts';
+import { verify as verifyCommand, verifyProof } from '../../commands/verify.ts';
+import { HoldfastError } from '../../errors.ts';
+import { VERDICT_EXIT } from '../../exit-codes.ts';
+import { absolutePath } from '../../linux/files/path.ts';
+import { renderVerify } from '../../render/verify.ts';
+import type { Surroundings } from '../context.ts';
+import { nodeOptions } from '../node-options.ts';
+import type { Outcome } from '../outcome.ts';
+import { absolute, type CommandRequest, readRoot } from '../take-options.ts';
 
 /** Prints what was verified, and each finding. @throws HoldfastError */
 export async function verify(request: CommandRequest, surroundings: Surroundings): Promise<Outcome> {

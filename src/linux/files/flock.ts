@@ -1,6 +1,6 @@
 /** flock(2): advisory locks on an open file description; they end with its last descriptor, so with the process. */
-import { errnoOf } from '../errors.ts';
-import { call } from './libc.ts';
+import { errnoOf } from '../../errors.ts';
+import { call } from '../libc.ts';
 
 const LOCK = { shared: 1, exclusive: 2 } as const;
 const LOCK_NB = 4;

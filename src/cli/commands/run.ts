@@ -1,10 +1,10 @@
 /** The command line of `run`. */
-import { type RunOptions, run as runCommand } from '../commands/run.ts';
-import { signalNumber } from '../linux/process/state.ts';
-import type { Surroundings } from './context.ts';
-import type { Outcome } from './outcome.ts';
-import { RUN_ONLY } from './table.ts';
-import { type CommandRequest, prepareOptions } from './take-options.ts';
+import { type RunOptions, run as runCommand } from '../../commands/run.ts';
+import { signalNumber } from '../../linux/process/state.ts';
+import type { Surroundings } from '../context.ts';
+import type { Outcome } from '../outcome.ts';
+import { RUN_ONLY } from '../table.ts';
+import { type CommandRequest, prepareOptions } from '../take-options.ts';
 
 /** Becomes lightningd, or its parent: then the outcome is what became of it. @throws HoldfastError */
 export async function run(request: CommandRequest, surroundings: Surroundings): Promise<Outcome> {
@@ -26,7 +26,7 @@ async function ownOptions(
 ): Promise<Pick<RunOptions, 'confine' | 'onUpgrade' | 'use' | 'orPlain'>> {
   if (RUN_ONLY.every(name => request.options[name] === undefined))
     return { confine: undefined, onUpgrade: undefined, use: undefined, orPlain: false };
-  const { readConfine, readOnUpgrade, readOrPlain, readUse } = await import('./run-options.ts');
+  const { readConfine, readOnUpgrade, readOrPlain, readUse } = await import('../run-options.ts');
   return {
     confine: readConfine(request.options, cwd),
     onUpgrade: readOnUpgrade(request),

@@ -1,8 +1,8 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { linksOnTheWay } from '../../src/linux/links.ts';
-import { tempDir } from '../helpers/stand-in.ts';
+import { linksOnTheWay } from '../../../src/linux/files/links.ts';
+import { tempDir } from '../../helpers/stand-in.ts';
 
 test('every link is named that is followed: of a directory, of the file, relative, absolute and with dots', () => {
   const dir = tempDir();

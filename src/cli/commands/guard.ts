@@ -1,11 +1,11 @@
 /** The command line of `guard`. */
-import { guard as guardCommand } from '../commands/guard.ts';
-import { VERDICT_EXIT } from '../exit-codes.ts';
-import { absolutePath } from '../linux/path.ts';
-import { renderGuard } from '../render/guard.ts';
-import type { Surroundings } from './context.ts';
-import type { Outcome } from './outcome.ts';
-import type { CommandRequest } from './take-options.ts';
+import { guard as guardCommand } from '../../commands/guard.ts';
+import { VERDICT_EXIT } from '../../exit-codes.ts';
+import { absolutePath } from '../../linux/files/path.ts';
+import { renderGuard } from '../../render/guard.ts';
+import type { Surroundings } from '../context.ts';
+import type { Outcome } from '../outcome.ts';
+import type { CommandRequest } from '../take-options.ts';
 
 /** Prints what stands in the way, and nothing where nothing does. @throws HoldfastError */
 export async function guard(

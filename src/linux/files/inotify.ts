@@ -3,9 +3,9 @@
  * be watched for what becomes of itself alone, so that a busy one (/tmp, /usr) wakes nobody.
  */
 import { closeSync, readSync } from 'node:fs';
-import { errnoOf } from '../errors.ts';
-import { isLittleEndian } from './byte-order.ts';
-import { call } from './libc.ts';
+import { errnoOf } from '../../errors.ts';
+import { isLittleEndian } from '../byte-order.ts';
+import { call } from '../libc.ts';
 
 const IN_MODIFY = 0x2;
 const IN_ATTRIB = 0x4;

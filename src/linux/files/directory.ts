@@ -14,7 +14,7 @@ import {
   openSync,
   readdirSync,
 } from 'node:fs';
-import { systemError } from '../errors.ts';
+import { systemError } from '../../errors.ts';
 import { type LockKind, tryLock } from './flock.ts';
 
 /** open(2); Node has no name for it. The same on every architecture that Node runs on. */

@@ -1,12 +1,12 @@
 /** The command line of `export`. */
-import { exportSnapshot as exportCommand } from '../commands/export.ts';
-import { HoldfastError, quote } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
-import { absolutePath } from '../linux/path.ts';
-import type { Surroundings } from './context.ts';
-import { nodeOptions } from './node-options.ts';
-import type { Outcome } from './outcome.ts';
-import type { CommandRequest } from './take-options.ts';
+import { exportSnapshot as exportCommand } from '../../commands/export.ts';
+import { HoldfastError, quote } from '../../errors.ts';
+import { EXIT } from '../../exit-codes.ts';
+import { absolutePath } from '../../linux/files/path.ts';
+import type { Surroundings } from '../context.ts';
+import { nodeOptions } from '../node-options.ts';
+import type { Outcome } from '../outcome.ts';
+import type { CommandRequest } from '../take-options.ts';
 
 /** Prints the archive's digest and name, as sha256sum does: the line may go to a SHA256SUMS. @throws HoldfastError */
 export async function exportSnapshot(request: CommandRequest, surroundings: Surroundings): Promise<Outcome> {

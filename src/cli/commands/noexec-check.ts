@@ -1,13 +1,13 @@
 /** The command line of `noexec-check`. */
-import { nodeDirectory } from '../commands/node-directory.ts';
-import { noexecCheck } from '../commands/noexec-check.ts';
-import { VERDICT_EXIT } from '../exit-codes.ts';
-import { absolutePath } from '../linux/path.ts';
-import { renderNoexecCheck } from '../render/noexec-check.ts';
-import type { Surroundings } from './context.ts';
-import { nodeOptions } from './node-options.ts';
-import type { Outcome } from './outcome.ts';
-import type { CommandRequest } from './take-options.ts';
+import { nodeDirectory } from '../../commands/node-directory.ts';
+import { noexecCheck } from '../../commands/noexec-check.ts';
+import { VERDICT_EXIT } from '../../exit-codes.ts';
+import { absolutePath } from '../../linux/files/path.ts';
+import { renderNoexecCheck } from '../../render/noexec-check.ts';
+import type { Surroundings } from '../context.ts';
+import { nodeOptions } from '../node-options.ts';
+import type { Outcome } from '../outcome.ts';
+import type { CommandRequest } from '../take-options.ts';
 
 /** Can it hold programs? That it cannot is a finding. */
 const VERDICTS = { yes: 'ok', no: 'finding', unknown: 'unknown' } as const;

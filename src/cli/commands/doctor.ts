@@ -1,11 +1,11 @@
 /** The command line of `doctor`. */
-import { doctor as doctorCommand } from '../commands/doctor.ts';
-import { VERDICT_EXIT } from '../exit-codes.ts';
-import { renderDoctor } from '../render/doctor.ts';
-import type { Surroundings } from './context.ts';
-import { nodeOptions } from './node-options.ts';
-import type { Outcome } from './outcome.ts';
-import type { CommandRequest } from './take-options.ts';
+import { doctor as doctorCommand } from '../../commands/doctor.ts';
+import { VERDICT_EXIT } from '../../exit-codes.ts';
+import { renderDoctor } from '../../render/doctor.ts';
+import type { Surroundings } from '../context.ts';
+import { nodeOptions } from '../node-options.ts';
+import type { Outcome } from '../outcome.ts';
+import type { CommandRequest } from '../take-options.ts';
 
 /** Prints what was found of each, and what to do. @throws HoldfastError */
 export function doctor({ options, operands }: CommandRequest, surroundings: Surroundings): Outcome {

@@ -3,9 +3,9 @@
  * when the holder is in a PID namespace that we cannot see. Only asks; never takes a lock. Loads koffi.
  */
 import { closeSync, constants, openSync } from 'node:fs';
-import { errnoOf, systemError } from '../errors.ts';
-import { isLittleEndian as little } from './byte-order.ts';
-import { call } from './libc.ts';
+import { errnoOf, systemError } from '../../errors.ts';
+import { isLittleEndian as little } from '../byte-order.ts';
+import { call } from '../libc.ts';
 
 /** F_GETLK with 64-bit offsets: on 64-bit machines plain F_GETLK is that; on 32-bit ones it is F_GETLK64. */
 const F_GETLK = { wide: 5, narrow: 12 } as const;

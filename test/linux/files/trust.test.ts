@@ -1,9 +1,9 @@
 import { chmodSync, chownSync, lchownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { whatOthersMayChange } from '../../src/linux/trust.ts';
-import { ORDINARY_USER } from '../helpers/holdfast.ts';
-import { tempDir } from '../helpers/stand-in.ts';
+import { whatOthersMayChange } from '../../../src/linux/files/trust.ts';
+import { ORDINARY_USER } from '../../helpers/holdfast.ts';
+import { tempDir } from '../../helpers/stand-in.ts';
 
 const uid = process.geteuid?.() ?? 0;
 

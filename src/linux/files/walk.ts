@@ -13,7 +13,7 @@ import {
   readdirSync,
   readFileSync,
 } from 'node:fs';
-import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
+import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import type { Directory } from './directory.ts';
 
 /** What is done with what is found. Both may remove it. */

@@ -3,7 +3,7 @@
  * there. Never waits for a FIFO, never reads more than the bound, follows a symbolic link only where that is asked for.
  */
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { HoldfastError, quote, systemError } from '../errors.ts';
+import { HoldfastError, quote, systemError } from '../../errors.ts';
 
 /** A file that was read, and what it was when it was opened. */
 export interface FileContent {

@@ -1,13 +1,13 @@
 /** The command line of `status`. */
-import { status as statusCommand } from '../commands/status.ts';
-import { HoldfastError } from '../errors.ts';
-import { VERDICT_EXIT } from '../exit-codes.ts';
-import { renderOpenmetrics } from '../render/openmetrics.ts';
-import { renderStatus } from '../render/status.ts';
-import type { Surroundings } from './context.ts';
-import { nodeOptions } from './node-options.ts';
-import type { Outcome } from './outcome.ts';
-import type { CommandRequest } from './take-options.ts';
+import { status as statusCommand } from '../../commands/status.ts';
+import { HoldfastError } from '../../errors.ts';
+import { VERDICT_EXIT } from '../../exit-codes.ts';
+import { renderOpenmetrics } from '../../render/openmetrics.ts';
+import { renderStatus } from '../../render/status.ts';
+import type { Surroundings } from '../context.ts';
+import { nodeOptions } from '../node-options.ts';
+import type { Outcome } from '../outcome.ts';
+import type { CommandRequest } from '../take-options.ts';
 
 /** Prints what runs; metrics where they were asked for. @throws HoldfastError */
 export async function status({ options }: CommandRequest, surroundings: Surroundings): Promise<Outcome> {

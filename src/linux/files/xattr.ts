@@ -1,6 +1,6 @@
 /** Extended attributes: getxattr(2). Only looks. */
-import { errnoOf } from '../errors.ts';
-import { call } from './libc.ts';
+import { errnoOf } from '../../errors.ts';
+import { call } from '../libc.ts';
 
 /** There is none, or the file system has no such thing, or the file is gone: it has no such attribute that counts. */
 const NONE: ReadonlySet<string> = new Set(['ENODATA', 'ENOTSUP', 'EOPNOTSUPP', 'ENOENT', 'EPERM', 'EACCES']);

@@ -16,8 +16,8 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
-import type { Directory } from '../../linux/directory.ts';
-import { cloneFile } from '../../linux/reflink.ts';
+import type { Directory } from '../../linux/files/directory.ts';
+import { cloneFile } from '../../linux/files/reflink.ts';
 import type { Method, Placement } from '../store/placement.ts';
 import { type Owners, whyNeverLinked } from './linkable.ts';
 

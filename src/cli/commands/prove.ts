@@ -1,11 +1,11 @@
 /** The command line of `prove`. */
-import { fileInCurrent, prove as proveCommand } from '../commands/prove.ts';
-import { EXIT } from '../exit-codes.ts';
-import { absolutePath } from '../linux/path.ts';
-import type { Surroundings } from './context.ts';
-import { nodeOptions } from './node-options.ts';
-import type { Outcome } from './outcome.ts';
-import type { CommandRequest } from './take-options.ts';
+import { fileInCurrent, prove as proveCommand } from '../../commands/prove.ts';
+import { EXIT } from '../../exit-codes.ts';
+import { absolutePath } from '../../linux/files/path.ts';
+import type { Surroundings } from '../context.ts';
+import { nodeOptions } from '../node-options.ts';
+import type { Outcome } from '../outcome.ts';
+import type { CommandRequest } from '../take-options.ts';
 
 /** With one of these FILE is a path below the node's current snapshot. */
 const NAMES_A_SNAPSHOT = ['snapshot-dir', 'lightning-dir', 'network', 'conf'] as const;

@@ -11,10 +11,10 @@
  */
 import { closeSync, constants, openSync, statSync, symlinkSync } from 'node:fs';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
-import { type Directory, O_PATH } from '../../linux/directory.ts';
 import { isElf } from '../../linux/elf.ts';
+import { type Directory, O_PATH } from '../../linux/files/directory.ts';
+import { hasCapabilities } from '../../linux/files/xattr.ts';
 import { duplicate } from '../../linux/process/state.ts';
-import { hasCapabilities } from '../../linux/xattr.ts';
 import { isHeldLibrary } from '../store/layout.ts';
 import { whyUnsafe } from './linkable.ts';
 import { openSource, type Placed, type PlaceRequest } from './place.ts';
