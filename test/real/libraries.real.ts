@@ -35,7 +35,7 @@ function expectWarned(node: RealNode, path: string): void {
 }
 
 const CHANGES = {
-  'is gone': 'rm "$(readlink -f "$1")" "$1"',
+  'is gone': 'rm -f "$(readlink -f "$1")" "$1"',
   'is replaced by one without its functions':
     'f=$(readlink -f "$1"); cp "$(dirname "$1")/libm.so.6" "$f.new"; mv "$f.new" "$f"',
 };
