@@ -120,42 +120,51 @@ describe('taken as it is', () => {
   });
 });
 
-describe('refused, on one line that names it', () => {
-  test.each<[string, (world: Context) => void, RegExp]>([
-    [
-      'a name that is not UTF-8',
-      ({ plugins }) => put(Buffer.concat([Buffer.from(`${plugins}/caf`), Buffer.from([0xe9])])),
-      /plugins\/caf\\xe9/,
-    ],
-    [
-      'a name that is half a surrogate pair',
-      ({ plugins }) => put(Buffer.concat([Buffer.from(`${plugins}/`), Buffer.from([0xed, 0xa0, 0xbd])])),
-      /plugins\/\\xed\\xa0\\xbd/,
-    ],
-    [
-      'a link to itself',
-      ({ plugins }) => symlinkSync('loop', join(plugins, 'loop')),
-      /plugins\/loop'.*circles/,
-    ],
-    [
-      'links in a ring',
-      ({ plugins }) => {
-        symlinkSync('b', join(plugins, 'a'));
-        symlinkSync('a', join(plugins, 'b'));
-      },
-      /plugins\/[ab]'.*circles/,
-    ],
-    ['a link that dangles', ({ plugins }) => symlinkSync('/nowhere', join(plugins, 'gone')), /plugins\/gone/],
-    [
-      'a link to a directory elsewhere',
-      ({ plugins }) => symlinkSync('/etc', join(plugins, 'etc')),
-      /plugins\/etc/,
-    ],
-    ['a FIFO', ({ plugins }) => void execFileSync('mkfifo', [join(plugins, 'pipe')]), /plugins\/pipe/],
-    ['a device', ({ plugins }) => symlinkSync('/dev/zero', join(plugins, 'zero')), /plugins\/zero/],
-  ])('%s', (_what, make, names) => {
+/** What cannot be taken, by the directory to make it in, and how it is named. */
+const IMPOSSIBLE: readonly [string, (directory: string) => void, RegExp][] = [
+  [
+    'a name that is not UTF-8',
+    directory => put(Buffer.concat([Buffer.from(`${directory}/caf`), Buffer.from([0xe9])])),
+    /\/caf\\xe9/,
+  ],
+  [
+    'a name that is half a surrogate pair',
+    directory => put(Buffer.concat([Buffer.from(`${directory}/`), Buffer.from([0xed, 0xa0, 0xbd])])),
+    /\/\\xed\\xa0\\xbd/,
+  ],
+  ['a link to itself', directory => symlinkSync('loop', join(directory, 'loop')), /\/loop'.*circles/],
+  [
+    'links in a ring',
+    directory => {
+      symlinkSync('b', join(directory, 'a'));
+      symlinkSync('a', join(directory, 'b'));
+    },
+    /\/[ab]'.*circles/,
+  ],
+  ['a link that dangles', directory => symlinkSync('/nowhere', join(directory, 'gone')), /\/gone/],
+  ['a link to a directory elsewhere', directory => symlinkSync('/etc', join(directory, 'etc')), /\/etc/],
+  ['a FIFO', directory => void execFileSync('mkfifo', [join(directory, 'pipe')]), /\/pipe/],
+  ['a device', directory => symlinkSync('/dev/zero', join(directory, 'zero')), /\/zero/],
+];
+
+describe('what cannot be taken, on one line that names it', () => {
+  test.each(IMPOSSIBLE)(
+    "%s is left out of a plugin directory, where it is an operator's own",
+    (_what, make, names) => {
+      const world = makeWorld();
+      make(world.plugins);
+      ageDirectories(world.installed.prefix);
+      const { status, stdout, stderr } = holdfast(['snapshot', '--settle=0', ...world.words]);
+      expect([status, damageOf(stdout.trim())]).toEqual([0, '']);
+      expect(stderr.split('\n').filter(line => names.test(line))[0]).toMatch(
+        /^holdfast: warning: .*not in the snapshot/,
+      );
+    },
+  );
+
+  test.each(IMPOSSIBLE)('%s is refused beside the subdaemons', (_what, make, names) => {
     const world = makeWorld();
-    make(world);
+    make(world.installed.libexec);
     ageDirectories(world.installed.prefix);
     const { status, stdout, stderr } = holdfast(['snapshot', '--settle=0', ...world.words]);
     expect([status, stdout]).toEqual([2, '']);
@@ -185,7 +194,6 @@ describe('the configuration', () => {
       /\/dev\/zero/,
     ],
     ['that is a FIFO', config => void execFileSync('mkfifo', [config]), /config'/],
-    ['that is a directory', config => mkdirSync(config), /config'/],
   ])('%s is refused and named, and no snapshot made', (_what, make, names) => {
     const { words, installed } = makeWorld();
     const lightningDir = join(installed.prefix, '../lightning');

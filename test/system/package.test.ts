@@ -17,7 +17,7 @@ function packed(said: string): { files: { path: string }[]; unpackedSize: number
   return Array.isArray(value) ? value[0] : (value.holdfast ?? value);
 }
 
-test('npm packs the program, its documents and nothing else, in less than 1 MB', () => {
+test('npm packs the program, its documents and nothing else, in less than 1.2 MB', () => {
   const said = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
     cwd: checkout,
     encoding: 'utf8',
@@ -35,7 +35,7 @@ test('npm packs the program, its documents and nothing else, in less than 1 MB',
   );
   expect(others).toEqual([]);
   expect(paths).toEqual(expect.arrayContaining(['bin/holdfast', 'dist/cli.cjs', 'dist/man/holdfast.1']));
-  expect(unpackedSize).toBeLessThan(1_000_000);
+  expect(unpackedSize).toBeLessThan(1_200_000);
 });
 
 test('links from one document to another lead to files that npm packs', () => {
