@@ -71,7 +71,10 @@ export function listProcesses(proc = '/proc'): ProcessList {
 /** A file that is being executed. */
 export interface ExecutedFile {
   readonly dev: bigint;
-  /** how it is called in the mount namespaces of those who execute it, as /proc/PID/exe has it; for what can be read */
+  /**
+   * how it is called by those who execute it, as /proc/PID/exe has it, below the root of one who does (proc_pid_root(5)): so
+   * it can be found from any mount namespace
+   */
   readonly paths: Set<string>;
 }
 
@@ -111,7 +114,7 @@ function addImage(directory: string, files: Map<string, ExecutedFile>): void {
     const key = inodeKey(image.stat);
     const file = files.get(key) ?? { dev: image.stat.dev, paths: new Set() };
     files.set(key, file);
-    file.paths.add(readlinkSync(image.link));
+    file.paths.add(`${directory}/root${readlinkSync(image.link)}`);
   } catch (error) {
     if (errnoOf(error) === undefined) throw error; // else: gone, or not ours to look into
   }

@@ -11,12 +11,12 @@
  * Order: the lock first, then the processes, anew for each entry. A node may lose its lock at any moment (it executes
  * itself again, and with --daemon goes on as a child), but not its process: so it is seen in the one or in the other.
  */
-import { type BigIntStats, type Dirent, readdirSync } from 'node:fs';
+import { type BigIntStats, type Dirent, lstatSync, readdirSync } from 'node:fs';
 import { errnoOf, type HoldfastError, systemError } from '../../errors.ts';
 import type { Directory } from '../../linux/files/directory.ts';
 import { inodeKey } from '../../linux/proc/image.ts';
 import { type ExecutedFile, executedFiles } from '../../linux/proc/processes.ts';
-import { isStagingName } from './layout.ts';
+import { isStagingName, RECORD_NAME } from './layout.ts';
 
 /** What came of asking for an entry. */
 export type Claim =
@@ -64,13 +64,35 @@ function isExecuted(directory: Directory, name: string): boolean {
   const executed = executedFiles();
   if (executed.size === 0) return false;
   const { dev } = directory.stat();
-  for (const file of executed.values()) if (file.dev !== dev && leadsInto(file, name)) return true;
+  for (const [inode, file] of executed) {
+    if (file.dev !== dev && leadsInto(file, inode, directory, name)) return true;
+  }
   return holdsAny(directory, executed);
 }
 
-/** Through another mount the snapshot has another device and other inodes: its name is 64 bits of its root. */
-function leadsInto({ paths }: ExecutedFile, name: string): boolean {
-  return [...paths].some(path => path.includes(`/${name}/`));
+/**
+ * Through another mount the snapshot has another device and other inodes: its name is 64 bits of its root, which a store
+ * elsewhere may have too. That is another one where the path leads to what runs, and the record beside it, of which each
+ * is made at a moment of its own, is not the one here.
+ */
+function leadsInto({ paths }: ExecutedFile, inode: string, directory: Directory, name: string): boolean {
+  return [...paths].some(path => {
+    const at = path.indexOf(`/${name}/`);
+    if (at === -1) return false;
+    const record = lookAt(`${path.slice(0, at)}/${name}/${RECORD_NAME}`);
+    const ours = directory.lstat(RECORD_NAME);
+    const running = lookAt(path);
+    if (record === undefined || ours === undefined || running === undefined) return true;
+    return inodeKey(running) !== inode || (record.mtimeNs === ours.mtimeNs && record.size === ours.size);
+  });
+}
+
+function lookAt(path: string): BigIntStats | undefined {
+  try {
+    return lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch {
+    return undefined; // closed to us: nothing is known of it
+  }
 }
 
 /** Does a process execute a file below this directory? Links in there are not followed. */
