@@ -4,10 +4,11 @@
  * says how to read it. Exits with 0 whatever the figures are, with 2 if it cannot measure; needs cc. Leaves nothing
  * behind but the JSON file.
  */
-import { accessSync, constants, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, realpathSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { removeSync } from 'fs-extra/esm';
 import { cases } from './cases.js';
 import { compileStopwatch } from './installations.js';
 import { formatMachine, machineFacts } from './machine.js';
@@ -30,7 +31,7 @@ const { values: options } = parseArgs({
 });
 
 const top = mkdtempSync(join(realpathSync(options.dir), 'holdfast-bench-'));
-process.on('exit', () => rmSync(top, { recursive: true, force: true }));
+process.on('exit', () => removeSync(top));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(2));
 
 try {

@@ -3,17 +3,9 @@
  * are what an operator would type.
  */
 import { spawn } from 'node:child_process';
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeSync } from 'fs-extra/esm';
 import { goalOf, judge } from './goals.js';
 import { instantInstallation, realSizeInstallation } from './installations.js';
 import { Unmeasurable } from './measure.js';
@@ -91,7 +83,7 @@ function firstElsewhere(setting) {
   const reason = unsuitable('/dev/shm', setting.top);
   if (reason !== undefined) return [{ kind: 'absent', name, peer: 'cp -a', reason }];
   const elsewhere = mkdtempSync('/dev/shm/holdfast-bench-');
-  process.on('exit', () => rmSync(elsewhere, { recursive: true, force: true }));
+  process.on('exit', () => removeSync(elsewhere));
   return copies(setting, name, elsewhere, '--no-fallback');
 }
 
@@ -265,7 +257,7 @@ function fresh({ top }, name, command, prepare) {
       mkdirSync(dir, { mode: 0o700 });
       prepare?.(dir);
     },
-    after: () => rmSync(dir, { recursive: true, force: true }),
+    after: () => removeSync(dir),
   };
 }
 

@@ -4,16 +4,9 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createCipheriv } from 'node:crypto';
-import {
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { ageDirectories } from '../fixtures/stand-in/layout.js';
 import { makeCInstallation } from '../fixtures/stand-in/make-c.js';
 
@@ -88,7 +81,7 @@ export function manyFilesInstallation(dir, count) {
   const content = noise(DATA_FILE_BYTES);
   for (let i = 0; i < count - made.files.length; i++) {
     const directory = join(made.libexec, 'plugins/archive', `${Math.floor(i / FILES_PER_DIRECTORY)}`);
-    if (i % FILES_PER_DIRECTORY === 0) mkdirSync(directory, { recursive: true });
+    if (i % FILES_PER_DIRECTORY === 0) ensureDirSync(directory);
     writeFileSync(join(directory, `${i}.dat`), content, { mode: 0o644 });
   }
   ageDirectories(made.prefix);

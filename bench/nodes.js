@@ -4,16 +4,17 @@
  * cannot be had is skipped, and said; exits with 1 if a test failed, with 2 if no Node could be had.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { removeSync } from 'fs-extra/esm';
 
 const MAJORS = [20, 22, 24, 26];
 const INSTALL_TIMEOUT_MS = 300_000;
 
 const top = join(import.meta.dirname, '..');
 const dir = mkdtempSync(join(tmpdir(), 'holdfast-nodes-'));
-process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
+process.on('exit', () => removeSync(dir));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(2));
 
 /** @type {Record<string, string>} */

@@ -1,6 +1,7 @@
 /** The cases that ask how cost grows: with the number of files, and memory with their size. */
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeSync } from 'fs-extra/esm';
 import { GROWTH_GOAL, MEMORY_GOAL } from './goals.js';
 import { hugeFileInstallation, manyFilesInstallation, realSizeInstallation } from './installations.js';
 import { Unmeasurable } from './measure.js';
@@ -30,7 +31,7 @@ export const scalingCases = [
 function firstOfMany(setting) {
   return grows(setting, 'first snapshot of 100, 1,000, 10,000 files', dir => ({
     before: () => mkdirSync(dir, { mode: 0o700 }),
-    after: () => rmSync(dir, { recursive: true, force: true }),
+    after: () => removeSync(dir),
   }));
 }
 
@@ -92,7 +93,7 @@ function hugeFile(setting) {
  */
 function peak({ top, node, holdfast, stopwatch }, name, lightningd, option) {
   const dir = join(top, 'memory');
-  const after = () => rmSync(dir, { recursive: true, force: true });
+  const after = () => removeSync(dir);
   const command = [holdfast, 'snapshot', option, lightningd, `--lightning-dir=${dir}`];
   return unlessAbsent(name, () => {
     const most = (/** @type {Competitor} */ competitor) =>

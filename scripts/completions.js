@@ -3,8 +3,9 @@
  * DIR/holdfast.bash, DIR/_holdfast and DIR/holdfast.fish. What stands behind LIGHTNINGD is completed as it is without
  * holdfast. No process is started at a press of TAB.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { load } from './load.js';
 
 const { commandSpecs, optionSpecs, NETWORKS } = /** @type {typeof import('../src/cli/table.ts')} */ (
@@ -241,7 +242,7 @@ function fish() {
   return `${lines.join('\n')}\n`;
 }
 
-mkdirSync(directory, { recursive: true });
+ensureDirSync(directory);
 writeFileSync(join(directory, 'holdfast.bash'), bash());
 writeFileSync(join(directory, '_holdfast'), zsh());
 writeFileSync(join(directory, 'holdfast.fish'), fish());

@@ -8,7 +8,6 @@ import {
   cpSync,
   lstatSync,
   lutimesSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -20,10 +19,11 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { ensureDirSync, readJsonSync } from 'fs-extra/esm';
 import { releaseDate } from './release-date.js';
 
 const checkout = join(import.meta.dirname, '..');
-const { version, description } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
+const { version, description } = readJsonSync(join(checkout, 'package.json'));
 const architecture = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
 const MAINTAINER = 'The holdfast authors <holdfast@packages.invalid>';
 /** The day of the release: the same source gives the same package. */
@@ -59,7 +59,7 @@ function putProgram() {
     copy(join(koffi, name), join(lib, koffi));
   for (const name of ['package.json', 'index.js', `linux_${process.arch}`])
     copy(join(addon, name), join(lib, addon));
-  mkdirSync(join(top, 'usr/bin'), { recursive: true });
+  ensureDirSync(join(top, 'usr/bin'));
   symlinkSync('../lib/holdfast/bin/holdfast', join(top, 'usr/bin/holdfast'));
 }
 
@@ -127,13 +127,13 @@ function copy(from, directory, name = basename(from)) {
 
 /** @param {string} text @param {string} to */
 function compress(text, to) {
-  mkdirSync(dirname(join(top, to)), { recursive: true });
+  ensureDirSync(dirname(join(top, to)));
   writeFileSync(join(top, to), gzipSync(text, { level: 9 }));
 }
 
 /** @param {string} path @param {string} text */
 function write(path, text) {
-  mkdirSync(dirname(join(top, path)), { recursive: true });
+  ensureDirSync(dirname(join(top, path)));
   writeFileSync(join(top, path), text);
 }
 

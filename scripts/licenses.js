@@ -1,6 +1,7 @@
 /** A plugin of rolldown: the licences of the packages whose code it bundles, as a file beside it. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readJsonSync } from 'fs-extra/esm';
 
 /** @param {string} fileName @returns {import('rolldown').Plugin} */
 export function licenses(fileName) {
@@ -20,7 +21,7 @@ export function licenses(fileName) {
 
 /** @param {string} directory a package's */
 function licenseOf(directory) {
-  const { name, version, license } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
+  const { name, version, license } = readJsonSync(join(directory, 'package.json'));
   const file = readdirSync(directory).find(entry => /^licen[cs]e/i.test(entry));
   if (file === undefined) throw new Error(`${name} has no file with its licence`);
   return `${name} ${version} (${license})\n\n${readFileSync(join(directory, file), 'utf8')}\n`;

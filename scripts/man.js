@@ -2,9 +2,10 @@
  * The manual pages, from docs/man and the table of options: `node scripts/man.js DIR` writes DIR/holdfast.1, a page for each
  * command and DIR/holdfast-manifest.5. Of a command's page docs/man has what the table does not say.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { Marked } from 'marked';
 import markedMan from 'marked-man';
 import { load } from './load.js';
@@ -106,7 +107,7 @@ const STATUS =
 /** As ISO 8601, which man(7) asks for and mandoc reads; not of today, so that the same source gives the same pages. */
 const { date } = releaseDate();
 
-mkdirSync(directory, { recursive: true });
+ensureDirSync(directory);
 const names = /** @type {(keyof typeof commandSpecs)[]} */ (Object.keys(commandSpecs));
 const pages = ['holdfast.1', ...names.map(name => `holdfast-${name}.1`), 'holdfast-manifest.5'];
 for (const page of pages) {

@@ -8,21 +8,14 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { ensureDirSync, readJsonSync, removeSync } from 'fs-extra/esm';
 import { releaseDate } from './release-date.js';
 
 const checkout = join(import.meta.dirname, '..');
-const { version } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
+const { version } = readJsonSync(join(checkout, 'package.json'));
 const words = process.argv.slice(2);
 const directory = resolve(words.find(word => !word.startsWith('--')) ?? join(checkout, 'dist-release'));
 
@@ -33,7 +26,7 @@ const changes = run('git', ['status', '--porcelain', '--untracked-files=no']);
 if (changes !== '' && !words.includes('--dirty'))
   fail(`there are changes that are not committed:\n${changes}`);
 
-mkdirSync(directory, { recursive: true });
+ensureDirSync(directory);
 const made = mkdtempSync(join(directory, '.new-'));
 try {
   run('npm', ['run', '--silent', 'build']);
@@ -47,7 +40,7 @@ try {
   console.log(sums.trimEnd());
   console.log(`\nin ${directory}. What is left to do: CONTRIBUTING.md, "Publishing"`);
 } finally {
-  rmSync(made, { recursive: true, force: true });
+  removeSync(made);
 }
 
 /** The commit's files. git gives them the commit's time stamp; gzip has none in it. */

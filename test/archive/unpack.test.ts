@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { expect, test } from 'vitest';
 import { END, hostileArchives, member, SOUND } from '../../fixtures/hostile/make.js';
 import { openArchive } from '../../src/archive/open.ts';
@@ -46,8 +47,8 @@ async function refusalOf(promise: Promise<unknown>): Promise<HoldfastError> {
 
 function makeTree(dir: string): string {
   const tree = join(dir, 'tree');
-  mkdirSync(join(tree, 'usr/bin'), { recursive: true });
-  mkdirSync(join(tree, `usr/${'long/'.repeat(30)}`), { recursive: true });
+  ensureDirSync(join(tree, 'usr/bin'));
+  ensureDirSync(join(tree, `usr/${'long/'.repeat(30)}`));
   writeFileSync(join(tree, 'usr/bin/a'), Buffer.alloc(700_001, 'a'));
   chmodSync(join(tree, 'usr/bin/a'), 0o4755);
   writeFileSync(join(tree, 'usr/bin/empty'), '');

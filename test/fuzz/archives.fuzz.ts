@@ -1,8 +1,9 @@
 /** Release archives with any damage: refused, or taken whole; nothing is written but below the store. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { removeSync } from 'fs-extra/esm';
 import { expect, test } from 'vitest';
 import { toBytes } from '../helpers/damage.ts';
 import { damageOf } from '../helpers/faults.ts';
@@ -51,6 +52,6 @@ for (const [ending, options] of Object.entries(PACKINGS))
         expect(said, what).toBe(JSON.parse(root.stdout).root);
       }
       expect(fingerprint(outside), what).toEqual(before);
-      rmSync(place, { recursive: true, force: true });
+      removeSync(place);
     });
   });

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { makeCInstallation, tempDir } from './stand-in.ts';
 
 /** Why the real dpkg cannot be used here; undefined when it can. */
@@ -14,7 +15,7 @@ export function noDpkg(): string | undefined {
 export function makeRoot(postinst?: string, options: Parameters<typeof makeCInstallation>[2] = {}) {
   const dir = tempDir();
   const root = join(dir, 'root');
-  mkdirSync(join(root, 'var/lib/dpkg/updates'), { recursive: true });
+  ensureDirSync(join(root, 'var/lib/dpkg/updates'));
   mkdirSync(join(root, 'var/lib/dpkg/info'));
   for (const name of ['status', 'available']) writeFileSync(join(root, 'var/lib/dpkg', name), '');
   const deb = (version: string) => {

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readJsonSync } from 'fs-extra/esm';
 import { listFiles } from './stand-in.ts';
 
 const all = process.env.HOLDFAST_FAULTS === 'all';
@@ -29,7 +30,7 @@ export function damageOf(snapshot: string): string {
 function libraryDamage(snapshot: string): string {
   const list = join(snapshot, 'libraries.json');
   if (!existsSync(list)) return '';
-  const { libraries } = JSON.parse(readFileSync(list, 'utf8'));
+  const { libraries } = readJsonSync(list);
   return libraries
     .filter(({ name, sha256 }: { name: string; sha256: string }) => {
       const content = readFileSync(join(snapshot, '.libraries', name));

@@ -1,6 +1,7 @@
 /** Installations of the stand-in that need a library of their own, and ways to take it away. */
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { makeCInstallation, makeLibraries, type StandIn } from './stand-in.ts';
 
 /** The sonames of the library: programs need the first, which needs the second. */
@@ -27,7 +28,7 @@ export function removeLibraries(libraryDir: string): void {
 
 /** Replaces them by ones that end whatever loads them. */
 export function breakLibraries(libraryDir: string): void {
-  mkdirSync(libraryDir, { recursive: true });
+  ensureDirSync(libraryDir);
   makeLibraries(libraryDir, { aborting: true });
 }
 

@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { removeSync } from 'fs-extra/esm';
 import { onTestFinished } from 'vitest';
 import { bundle, environment } from './elsewhere.ts';
 
@@ -37,7 +38,7 @@ export function noOverlayRoot(): string | undefined {
 export function lastingDir(): string {
   const path = mkdtempSync('/var/tmp/holdfast-test-');
   chmodSync(path, 0o755);
-  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  onTestFinished(() => removeSync(path));
   return path;
 }
 
@@ -53,7 +54,7 @@ export interface NamespaceOptions {
 export async function programOf(source: string): Promise<string> {
   const directory = mkdtempSync(join(realpathSync(tmpdir()), 'holdfast-test-'));
   chmodSync(directory, 0o755);
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  onTestFinished(() => removeSync(directory));
   return bundle(directory, source);
 }
 

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { makeCInstallation, tempDir } from './stand-in.ts';
 
 /** Why the real pacman cannot be used here; undefined when it can. */
@@ -14,7 +15,7 @@ export function noPacman(): string | undefined {
 export function makePacmanRoot() {
   const dir = tempDir();
   const root = join(dir, 'root');
-  mkdirSync(join(root, 'var/lib/pacman'), { recursive: true });
+  ensureDirSync(join(root, 'var/lib/pacman'));
   mkdirSync(join(root, 'var/log'));
   const config = join(dir, 'pacman.conf');
   writeFileSync(config, '[options]\nSigLevel = Never\nLocalFileSigLevel = Never\n');

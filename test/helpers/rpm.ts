@@ -1,7 +1,8 @@
 /** The real rpm, with a database of its own, and packages that are relocated below a scratch root. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { makeCInstallation, tempDir } from './stand-in.ts';
 
 /** Why the real rpm cannot be used here; undefined when it can. */
@@ -16,7 +17,7 @@ export function makeRpmRoot(post = ':') {
   const dir = tempDir();
   const root = join(dir, 'root');
   const database = join(root, 'var/lib/rpm');
-  mkdirSync(database, { recursive: true });
+  ensureDirSync(database);
   const pack = (version: string) => {
     const tree = join(dir, version);
     makeCInstallation(tree, version, { plugins: 20, pythonPlugin: false });

@@ -3,9 +3,10 @@
  * process that it did not start.
  */
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { removeSync } from 'fs-extra/esm';
 import { call } from '../../src/linux/libc.ts';
 
 /** What a test started and made; `end` in afterEach. */
@@ -46,7 +47,7 @@ export class Running {
       }
       await until('a process to end', () => child.exitCode !== null || child.signalCode !== null);
     }
-    for (const path of this.#directories) rmSync(path, { recursive: true, force: true });
+    for (const path of this.#directories) removeSync(path);
     this.#children.length = 0;
     this.#directories.length = 0;
   }

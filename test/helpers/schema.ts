@@ -1,7 +1,6 @@
-/** Holds what a command says with --json against its schema in docs/schema/. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
+import { readJsonSync } from 'fs-extra/esm';
 
 const schemas = join(import.meta.dirname, '../../docs/schema');
 
@@ -10,7 +9,7 @@ export function readJson(name: string, stdout: string): ReturnType<typeof JSON.p
   if (!/^\{.*\}\n$/.test(stdout)) throw new Error(`not one JSON object in one line:\n${stdout}`);
   const value: unknown = JSON.parse(stdout);
   const ajv = new Ajv({ allErrors: true, allowUnionTypes: true });
-  if (!ajv.validate(JSON.parse(readFileSync(join(schemas, `${name}.json`), 'utf8')), value)) {
+  if (!ajv.validate(readJsonSync(join(schemas, `${name}.json`)), value)) {
     throw new Error(`docs/schema/${name}.json: ${ajv.errorsText()}\n${JSON.stringify(value, null, 2)}`);
   }
   return value;

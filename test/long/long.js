@@ -5,8 +5,9 @@
  * launches is by copies, with upgrades in place as well. Exits with 1 where something was mixed, found falsely or left.
  */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeSync } from 'fs-extra/esm';
 import { compile } from '../../fixtures/stand-in/make-c.js';
 import { lookForEver } from './beside.js';
 import { launchOnce, lightningDir } from './launches.js';
@@ -62,7 +63,7 @@ clearInterval(progress);
 
 await lookAtTheEnd();
 report();
-rmSync(world.dir, { recursive: true, force: true });
+removeSync(world.dir);
 process.exitCode = ledger.faults === 0 ? 0 : 1;
 
 /** Nothing is left but one snapshot, the link to it and the lock. */

@@ -3,9 +3,10 @@
  * its files would after a plain `make install`: lightningd finds the rest from its own place.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { onTestFinished } from 'vitest';
 import { ageDirectories } from '../../fixtures/stand-in/layout.js';
 import { listFiles, type UPGRADES, upgrade } from '../../fixtures/stand-in/upgrade.js';
@@ -43,7 +44,7 @@ export function scratch(): string {
 /** A copy of an installation at `dir`/usr, as if it had been there for an hour. */
 export function install(dir: string, from = OLD): Installed {
   const prefix = join(dir, 'usr');
-  mkdirSync(dir, { recursive: true });
+  ensureDirSync(dir);
   const { status, stderr } = spawnSync('cp', ['-r', '--preserve=mode', from, prefix], { encoding: 'utf8' });
   if (status !== 0) throw new Error(stderr);
   ageDirectories(prefix);

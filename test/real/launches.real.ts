@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { readJsonSync } from 'fs-extra/esm';
 import { expect, test } from 'vitest';
 import { ageDirectories } from '../../fixtures/stand-in/layout.js';
 import { listFiles, UPGRADES } from '../../fixtures/stand-in/upgrade.js';
@@ -25,7 +26,7 @@ const versions = [digests(OLD), digests(NEW)];
 
 /** What is wrong with a snapshot that was taken: not of one version, or without something and silent about it. */
 function wrongWith(snapshot: string, said: string): string[] {
-  const { files } = JSON.parse(readFileSync(join(snapshot, 'manifest.json'), 'utf8'));
+  const { files } = readJsonSync(join(snapshot, 'manifest.json'));
   const taken = new Map<string, string>(
     files.map(({ path, sha256 }: { path: string; sha256: string }) => [path, sha256]),
   );

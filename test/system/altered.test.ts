@@ -1,7 +1,8 @@
 /** A hard link shares owner and mode with the installed file: what a recursive chown or chmod did to it is said. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { beforeEach, expect, test } from 'vitest';
 import { commandsToRestore } from '../../src/linux/packages.ts';
 import { holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
@@ -93,7 +94,7 @@ test('each package manager of the machine has a command, and none for a name tha
   const root = tempDir();
   expect(commandsToRestore('/usr/bin/lightningd', root)).toEqual([]);
   for (const directory of ['var/lib/dpkg', 'var/lib/rpm', 'usr/lib/sysimage/rpm', 'var/lib/pacman/local'])
-    mkdirSync(join(root, directory), { recursive: true });
+    ensureDirSync(join(root, directory));
   writeFileSync(join(root, 'var/lib/dpkg/status'), '');
   expect(commandsToRestore('/usr/bin/lightningd', root)).toEqual([
     'apt-get install --reinstall "$(dpkg -S /usr/bin/lightningd | cut -d: -f1)"',

@@ -19,6 +19,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { beforeEach, expect, test } from 'vitest';
 import { hostileArchives } from '../../fixtures/hostile/make.js';
 import { HOLDFAST, holdfast, snapshotJson } from '../helpers/holdfast.ts';
@@ -208,7 +209,7 @@ test('a lightningd whose subdaemons are not in the archive does not take those o
   const dir = tempDir();
   const installed = makeCInstallation(dir, 'v25.12');
   const lone = join(dir, 'lone');
-  mkdirSync(join(lone, 'usr/bin'), { recursive: true });
+  ensureDirSync(join(lone, 'usr/bin'));
   // its image would lead from usr/bin to the installation beside, if only by going up far enough
   writeFileSync(
     join(lone, 'usr/bin/lightningd'),

@@ -1,6 +1,7 @@
 /** Paths of the configuration that lead into the installation have the effect that they have without holdfast. */
 import { copyFileSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { HOLDFAST, holdfast } from '../helpers/holdfast.ts';
 import { until } from '../helpers/running.ts';
@@ -23,7 +24,7 @@ function makePlace() {
   const dir = tempDir();
   const installed = makeCInstallation(dir, 'v25.12', { plugins: 2 });
   const lightningDir = join(dir, 'lightning');
-  mkdirSync(join(lightningDir, 'bitcoin'), { recursive: true });
+  ensureDirSync(join(lightningDir, 'bitcoin'));
   const plugin = join(installed.libexec, 'plugins/bcli');
   const configure = (...lines: string[]) =>
     writeFileSync(join(lightningDir, 'config'), `${lines.join('\n')}\n`);
@@ -181,7 +182,7 @@ describe('a built-in plugin that is named again', () => {
 
   test("in the lightning-dir's plugins is started once", async () => {
     const place = makePlace();
-    mkdirSync(join(place.lightningDir, 'plugins/more'), { recursive: true });
+    ensureDirSync(join(place.lightningDir, 'plugins/more'));
     symlinkSync(place.plugin, join(place.lightningDir, 'plugins/more/again'));
     symlinkSync('/bin/cat', join(place.lightningDir, 'plugins/own'));
     const node = await startUnder(place);

@@ -34,12 +34,14 @@ os.rename(sys.argv[0] + '.new', sys.argv[0] + '.tried')
 sys.stdin.read()
 `;
 
+import { ensureDirSync } from 'fs-extra/esm';
+
 /** Files and directories to move, below one directory that nothing allows to execute from, and the plugin in another. */
 function makeMover() {
   const dir = tempDir();
   const installed = makeCInstallation(dir, 'v25.12');
   const at = (name: string) => join(dir, 'data', name);
-  for (const name of ['a/directory', 'b', 'lightning/plugins']) mkdirSync(at(name), { recursive: true });
+  for (const name of ['a/directory', 'b', 'lightning/plugins']) ensureDirSync(at(name));
   for (const name of ['a/file', 'a/linked', 'a/plugin', 'lightning/plugins/old'])
     writeFileSync(at(name), name);
   const plugin = join(dir, 'operator/move.py');

@@ -1,7 +1,8 @@
 /** Upgrades by the real dpkg, in a scratch root, under a running node and under launches. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { readJsonSync } from 'fs-extra/esm';
 import { beforeEach, expect, test } from 'vitest';
 import { makeRoot, noDpkg } from '../helpers/dpkg.ts';
 import { HOLDFAST, holdfast, snapshotJson } from '../helpers/holdfast.ts';
@@ -86,7 +87,7 @@ test('a postinst that restarts the service, with the package manager holding its
   } finally {
     delete process.env.RESTART;
   }
-  expect(JSON.parse(readFileSync(log, 'utf8'))).toMatchObject({ version: 'v26.03' });
+  expect(readJsonSync(log)).toMatchObject({ version: 'v26.03' });
 });
 
 test.each(['rename', 'install', 'in-place', 'unlink-first', 'rpm'] as const)(

@@ -1,6 +1,7 @@
 /** `holdfast snapshot --dry-run`: says what a launch would do, and leaves nothing of it. */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { beforeEach, expect, test } from 'vitest';
 import { holdfast, snapshotJson } from '../helpers/holdfast.ts';
 import { inMountNamespace } from '../helpers/in-namespace.ts';
@@ -49,7 +50,7 @@ test('leaves a store as it is: its snapshots, its current, and what it would wip
 
 test('refuses what a launch would refuse: a mixed installation, a store with a stranger in it', () => {
   const { installed, next, lightningDir, words } = makeWorld();
-  mkdirSync(join(lightningDir, 'subdaemons'), { recursive: true });
+  ensureDirSync(join(lightningDir, 'subdaemons'));
   writeFileSync(join(lightningDir, 'subdaemons/mine'), '');
   expect(holdfast(['snapshot', '--dry-run', ...words])).toMatchObject({
     status: 2,

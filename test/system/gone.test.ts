@@ -1,6 +1,7 @@
 /** An installation that is gone for a moment is waited for, as any half upgrade is. */
 import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeSync } from 'fs-extra/esm';
 import { beforeEach, expect, test } from 'vitest';
 import { HOLDFAST, holdfast, snapshotJson } from '../helpers/holdfast.ts';
 import { until } from '../helpers/running.ts';
@@ -34,7 +35,7 @@ test.each([
     ageDirectories(join(installed.prefix, '..'));
     const waiting = take();
     await until('the line', () => waiting.output().includes('waiting up to 30 s'));
-    rmSync(installed.prefix, { recursive: true, force: true });
+    removeSync(installed.prefix);
     cpSync(next.prefix, installed.prefix, { recursive: true });
     ageDirectories(installed.prefix);
     expect(await waiting.ended, waiting.output()).toBe(0);

@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { SUBDAEMONS } from '../../fixtures/stand-in/layout.js';
 import { holdfast, snapshotJson } from '../helpers/holdfast.ts';
@@ -338,7 +339,7 @@ describe('whole: taken, with a word', () => {
       join(dir, 'lightningd/data'),
       join(dir, 'plugins/data'),
     ]) {
-      mkdirSync(join(lightningDir, 'bitcoin'), { recursive: true });
+      ensureDirSync(join(lightningDir, 'bitcoin'));
       ageDirectories(dir);
       const server = createServer();
       const socket = join(lightningDir, 'bitcoin/lightning-rpc');

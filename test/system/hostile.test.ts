@@ -16,6 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { damageOf } from '../helpers/faults.ts';
 import { holdfast, snapshotJson } from '../helpers/holdfast.ts';
@@ -74,7 +75,7 @@ describe('taken as it is', () => {
     [
       'directories 200 deep',
       ({ plugins }) => {
-        mkdirSync(join(plugins, 'python', DEEP), { recursive: true });
+        ensureDirSync(join(plugins, 'python', DEEP));
         put(join(plugins, 'python', DEEP, 'plugin.py'));
       },
     ],
@@ -197,7 +198,7 @@ describe('the configuration', () => {
   ])('%s is refused and named, and no snapshot made', (_what, make, names) => {
     const { words, installed } = makeWorld();
     const lightningDir = join(installed.prefix, '../lightning');
-    mkdirSync(lightningDir, { recursive: true });
+    ensureDirSync(lightningDir);
     make(join(lightningDir, 'config'));
     const { status, stderr } = holdfast(['snapshot', ...words]);
     expect(status).toBe(2);

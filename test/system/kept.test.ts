@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
+import { ensureDirSync } from 'fs-extra/esm';
 import { beforeEach, expect, test } from 'vitest';
 import { tried } from '../helpers/fuzz.ts';
 import { holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
@@ -153,7 +154,7 @@ test('a link within the installation that is turned to another version is seen',
     ['A', a],
     ['B', b],
   ] as const) {
-    mkdirSync(join(dir, 'usr/v'), { recursive: true });
+    ensureDirSync(join(dir, 'usr/v'));
     renameSync(from.libexec, join(dir, 'usr/v', name));
   }
   mkdirSync(join(dir, 'usr/libexec'));

@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync, readJsonSync } from 'fs-extra/esm';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { HOLDFAST, holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
 import {
@@ -183,7 +184,7 @@ test('the variable leads the programs of the snapshot to what is held, and every
   const lightningDir = join(dir, 'lightning');
   // an operator's plugin that needs the same library, from where it lies
   const outside = join(lightningDir, 'plugins/outside');
-  mkdirSync(join(lightningDir, 'plugins'), { recursive: true });
+  ensureDirSync(join(lightningDir, 'plugins'));
   copyFileSync(join(needing.installed.libexec, 'plugins/autoclean'), outside);
   chmodSync(outside, 0o755);
   const node = await startHeld(needing, lightningDir);
@@ -225,7 +226,7 @@ test("the caller's own LD_LIBRARY_PATH comes behind, and is asked by", async () 
     env: { ...process.env, LD_LIBRARY_PATH: own },
   });
   expect(libraryPathOf(node.pid)).toBe(`$ORIGIN/.libraries:${own}`);
-  const listed = JSON.parse(readFileSync(join(currentOf(lightningDir), 'libraries.json'), 'utf8'));
+  const listed = readJsonSync(join(currentOf(lightningDir), 'libraries.json'));
   expect(listed.libraries.map(({ path }: { path: string }) => path)).toEqual([
     join(own, 'libdeep.so.2.1'),
     join(own, 'libstandin.so.1.0.0'),
@@ -416,7 +417,7 @@ test('a library replaced by rename over and over while launches go on: each has 
   for (const version of sets) {
     makeLibraries(needing.libraryDir, { version });
     const taken = snapshotJson([needing.installed.lightningd, `--lightning-dir=${join(dir, version)}`]);
-    const { libraries } = JSON.parse(readFileSync(join(taken.path, 'libraries.json'), 'utf8'));
+    const { libraries } = readJsonSync(join(taken.path, 'libraries.json'));
     for (const { sha256 } of libraries) digests.set(sha256, version);
   }
   expect(digests.size).toBe(4);
@@ -435,7 +436,7 @@ test('a library replaced by rename over and over while launches go on: each has 
       expect([0, 1], launch.output()).toContain(status);
       if (status !== 0) continue; // it never settled: that is said, and nothing is taken
       const path = currentOf(join(dir, `race-${n}`));
-      const { libraries } = JSON.parse(readFileSync(join(path, 'libraries.json'), 'utf8'));
+      const { libraries } = readJsonSync(join(path, 'libraries.json'));
       // makeLibraries renames one after the other: between the two renames the set is mixed on the disk as well
       expect(libraries.every(({ sha256 }: { sha256: string }) => digests.has(sha256))).toBe(true);
       expect(holdfast(['verify', path])).toMatchObject({ status: 0 });

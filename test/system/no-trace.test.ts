@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { beforeEach, expect, test } from 'vitest';
 import { HOLDFAST, ORDINARY_USER } from '../helpers/holdfast.ts';
 import { makeCInstallation, noCompiler, tempDir } from '../helpers/stand-in.ts';
@@ -219,7 +220,7 @@ test('started as itself, by its first line', () => {
 test('found in PATH, under the name of lightningd, which then finds the next one', () => {
   const world = makeWorld();
   const bin = join(world.dir, 'local/bin');
-  mkdirSync(bin, { recursive: true });
+  ensureDirSync(bin);
   symlinkSync(HOLDFAST, join(bin, 'lightningd'));
   const inPath = ['env', `PATH=${bin}:${join(world.lightningd, '..')}:${process.env.PATH}`];
   expectNoTrace(world, ['', [], inPath], ['/usr/bin/env', 'lightningd']);

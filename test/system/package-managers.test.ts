@@ -1,8 +1,9 @@
 /** Upgrades by the real pacman, rpm and dpkg, stopped and killed on the way: no launch is mixed or partial. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, lstatSync, lutimesSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, lstatSync, lutimesSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readJsonSync } from 'fs-extra/esm';
 import { expect, test } from 'vitest';
 import { makeRoot, noDpkg } from '../helpers/dpkg.ts';
 import { HOLDFAST, holdfast, snapshotJson } from '../helpers/holdfast.ts';
@@ -153,7 +154,7 @@ test.for([
       `'${HOLDFAST}' snapshot --json '${lightningd}' '--lightning-dir=${dir}/lightning' >'${log}' 2>&1 || :\n`,
     );
     install(young);
-    const taken = JSON.parse(readFileSync(log, 'utf8'));
+    const taken = readJsonSync(log);
     expect(taken).toMatchObject({ version: 'v26.03' });
     expect(taken.steps.map(({ step }: { step: string }) => step)).not.toContain('settle');
   },

@@ -1,7 +1,8 @@
 /** What is published: the files of the npm package, its manual pages and its completions. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { ensureDirSync, readJsonSync } from 'fs-extra/esm';
 import { describe, expect, test } from 'vitest';
 import { commandSpecs } from '../../src/cli/table.ts';
 import { HOLDFAST } from '../helpers/holdfast.ts';
@@ -68,7 +69,7 @@ describe('the manual pages', () => {
   });
 
   test('are one for holdfast, one for each command and one for the manifest, and package.json names them all', () => {
-    const { man } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
+    const { man } = readJsonSync(join(checkout, 'package.json'));
     const names = Object.keys(commandSpecs).map(name => `holdfast-${name}.1`);
     const expected = ['holdfast.1', ...names, 'holdfast-manifest.5'].map(page => `dist/man/${page}`).sort();
     expect(man.toSorted()).toEqual(expected);
@@ -111,7 +112,7 @@ const CASES: readonly [line: string, words: readonly string[]][] = [
 /** A home with a snapshot in it, as far as a completion can see. */
 function makeHome(): string {
   const home = tempDir();
-  mkdirSync(join(home, '.lightning/subdaemons/14e6ad13445a48db'), { recursive: true });
+  ensureDirSync(join(home, '.lightning/subdaemons/14e6ad13445a48db'));
   return home;
 }
 

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readlinkSync, rmSync, symlinkSync, w
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { HOLDFAST, holdfast, snapshotJson } from '../helpers/holdfast.ts';
 import { makeCInstallation, noCompiler, startNode, tempDir } from '../helpers/stand-in.ts';
@@ -21,7 +22,7 @@ describe('a link before ..', () => {
   test.each(['absolute', 'relative'])('is followed, as the kernel does it (%s)', async how => {
     const { dir, installed } = makePlace();
     mkdirSync(join(dir, 'T'));
-    mkdirSync(join(dir, 'other/data'), { recursive: true });
+    ensureDirSync(join(dir, 'other/data'));
     symlinkSync('../other/data', join(dir, 'T/link'));
     const real = join(dir, 'other/x');
     const given = how === 'absolute' ? `${dir}/T/link/../x` : '../T/link/../x';

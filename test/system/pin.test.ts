@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { readJsonSync } from 'fs-extra/esm';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { HOLDFAST, holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
 import { noMounts } from '../helpers/mounts.ts';
@@ -346,7 +347,7 @@ describe('under mounts', () => {
       'subdaemons',
       readlinkSync(join(node.lightningDir, 'subdaemons/current')),
     );
-    const record = JSON.parse(readFileSync(join(snapshot, '.record.json'), 'utf8'));
+    const record = readJsonSync(join(snapshot, '.record.json'));
     const placements = new Map(
       record.files.map((file: { path: string; placement: string }) => [file.path, file.placement]),
     );

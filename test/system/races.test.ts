@@ -19,6 +19,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ensureDirSync, removeSync } from 'fs-extra/esm';
 import { beforeEach, expect, test } from 'vitest';
 import { damageOf, digestOf, sample } from '../helpers/faults.ts';
 import { HOLDFAST, snapshotJson } from '../helpers/holdfast.ts';
@@ -100,10 +101,10 @@ const MOVES: Readonly<Record<string, (world: Context) => Promise<void> | void>> 
   },
   'current becomes a directory': ({ store }) => {
     const current = join(store, 'current');
-    rmSync(current, { recursive: true, force: true });
-    mkdirSync(join(current, 'theirs'), { recursive: true });
+    removeSync(current);
+    ensureDirSync(join(current, 'theirs'));
   },
-  'somebody wipes the store': ({ store }) => rmSync(store, { recursive: true, force: true }),
+  'somebody wipes the store': ({ store }) => removeSync(store),
   'an upgrade, and another launch that wipes': async ({ installed, next, words }) => {
     upgrade('rename', next.prefix, installed.prefix);
     const other = spawn(HOLDFAST, ['snapshot', '--no-gate', ...words.slice(1)], { stdio: 'ignore' });
@@ -150,10 +151,10 @@ function problemsOf(world: Context, { status, signal, stdout, stderr }: Traced, 
 
 /** What the operator does then: what is not a store is moved away, the installation is made whole. */
 function tidyUp({ installed, next, store, lightningDir }: Context): void {
-  rmSync(join(lightningDir, 'moved'), { recursive: true, force: true });
+  removeSync(join(lightningDir, 'moved'));
   for (const path of [join(installed.prefix, SUBDAEMON), store])
     if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) rmSync(path);
-  rmSync(join(store, 'current'), { recursive: true, force: true });
+  removeSync(join(store, 'current'));
   upgrade('rename', next.prefix, installed.prefix);
   ageDirectories(installed.prefix);
 }

@@ -2,13 +2,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
+import { readJsonSync } from 'fs-extra/esm';
 import { expect, test } from 'vitest';
 import { HOLDFAST } from '../helpers/holdfast.ts';
 import { works } from '../helpers/running.ts';
 import { tempDir } from '../helpers/stand-in.ts';
 
 const checkout = join(HOLDFAST, '../..');
-const { version } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
+const { version } = readJsonSync(join(checkout, 'package.json'));
 
 /** A clone of what is committed, with this checkout's dependencies: another place, other time stamps. */
 function clone(): string {

@@ -17,6 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { beforeEach, expect, test } from 'vitest';
 import { fingerprint, HOLDFAST, holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
 import { readJson } from '../helpers/schema.ts';
@@ -220,7 +221,7 @@ test('what a killed launch left is wiped by the next, and nothing else', () => {
   const { words, lightningDir } = makeWorld();
   const { id } = snapshotJson(words);
   const store = join(lightningDir, 'subdaemons');
-  mkdirSync(join(store, '.staging-99999-0badcafe/bin'), { recursive: true });
+  ensureDirSync(join(store, '.staging-99999-0badcafe/bin'));
   writeFileSync(join(store, '.staging-99999-0badcafe/bin/lightningd'), 'half');
   symlinkSync(id, join(store, '.staging-99998-0badcafe'));
   const again = snapshotJson(words);

@@ -7,13 +7,13 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { readJsonSync } from 'fs-extra/esm';
 import { beforeEach, expect, test } from 'vitest';
 import { fingerprint, holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
 import { makeCInstallation, noCompiler, tempDir } from '../helpers/stand-in.ts';
@@ -42,7 +42,7 @@ function makeUsersNode(version = 'v25.12') {
 
 /** Rewrites the record as its owner could. */
 function forge(record: string, changes: object): void {
-  const forged = { ...JSON.parse(readFileSync(record, 'utf8')), ...changes };
+  const forged = { ...readJsonSync(record), ...changes };
   writeFileSync(record, JSON.stringify(forged));
 }
 
@@ -79,7 +79,7 @@ test('no command of root executes what a record, a snapshot or an installation o
   const evil = join(home, 'lightning/subdaemons/aaaaaaaaaaaaaaaa');
   cpSync(snapshot.path, evil, { recursive: true });
   forge(join(evil, '.record.json'), { root: 'a'.repeat(64), named: join(home, 'usr/bin/lightningd') });
-  forge(record, { files: JSON.parse(readFileSync(record, 'utf8')).files.slice(0, 1) });
+  forge(record, { files: readJsonSync(record).files.slice(0, 1) });
   chownTree(home, ORDINARY_USER);
 
   const words = [

@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
   type CallOptions,
@@ -274,7 +275,7 @@ describe('verify --running', () => {
   it("tells the operator's plugins from what is in no manifest", async () => {
     const { dir, lightningDir, installed } = makeWorld();
     const plugin = (name: string) => {
-      mkdirSync(dirname(join(dir, name)), { recursive: true });
+      ensureDirSync(dirname(join(dir, name)));
       copyFileSync('/bin/cat', join(dir, name));
       chmodSync(join(dir, name), 0o755);
       return join(dir, name);

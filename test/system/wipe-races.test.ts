@@ -3,8 +3,9 @@
  * the rest of the machine goes on, then the launch does. docs/model/ has the same moments for every order of calls.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeSync } from 'fs-extra/esm';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { damageOf, sample } from '../helpers/faults.ts';
 import { HOLDFAST, snapshotJson } from '../helpers/holdfast.ts';
@@ -61,9 +62,7 @@ test('a staging directory that its launch removes while another one asks for it 
   const problems: string[] = [];
   for (const call of sample(calls, 8)) {
     const { store, command } = makeWorld(STAGING);
-    const { status, stderr } = await stopAfter(call, command, () =>
-      rmSync(join(store, STAGING), { recursive: true, force: true }),
-    );
+    const { status, stderr } = await stopAfter(call, command, () => removeSync(join(store, STAGING)));
     if (status !== 0 || stderr !== '') problems.push(`${call.line}: ${status}: ${stderr}`);
   }
   expect(problems).toEqual([]);

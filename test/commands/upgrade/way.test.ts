@@ -1,6 +1,7 @@
 /** The way to a path: which directories and links lead there. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { expect, test } from 'vitest';
 import { wayTo } from '../../../src/commands/upgrade/way.ts';
 import { tempDir } from '../../helpers/stand-in.ts';
@@ -19,7 +20,7 @@ function below(dir: string, path: string) {
 
 test('directories and links, those that a link leads through too', () => {
   const dir = tempDir();
-  mkdirSync(join(dir, 'v1/usr/bin'), { recursive: true });
+  ensureDirSync(join(dir, 'v1/usr/bin'));
   writeFileSync(join(dir, 'v1/usr/bin/lightningd'), '');
   symlinkSync('v1', join(dir, 'current'));
   mkdirSync(join(dir, 'bin'));

@@ -1,6 +1,5 @@
-/** What is made of the version strings of real releases: fixtures/core-lightning holds them as they were measured. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readJsonSync } from 'fs-extra/esm';
 import { describe, expect, test } from 'vitest';
 import {
   imageVersion,
@@ -18,7 +17,7 @@ interface Release {
 }
 
 const fixture = join(import.meta.dirname, '../../../fixtures/core-lightning/version-strings.json');
-const releases: Readonly<Record<string, Release>> = JSON.parse(readFileSync(fixture, 'utf8')).releases;
+const releases: Readonly<Record<string, Release>> = readJsonSync(fixture).releases;
 const names = Object.keys(releases);
 
 /** An image with these strings among its constants, and more in what is not loaded. */

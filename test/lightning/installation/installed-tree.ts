@@ -1,11 +1,12 @@
 /** Installations for the tests of src/lightning: empty programs, and a lightningd that holds what it is told. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { SUBDAEMONS } from '../../../src/lightning/installation/subdaemons.ts';
 
 /** Writes a file, making its directories; returns its path. */
 export function put(path: string, content: string | Uint8Array = 'x', mode = 0o755): string {
-  mkdirSync(dirname(path), { recursive: true });
+  ensureDirSync(dirname(path));
   writeFileSync(path, content, { mode });
   return path;
 }

@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, realpathSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { describe, expect, it } from 'vitest';
 import { locateLightningd } from '../../../src/lightning/installation/locate.ts';
 import { ORDINARY_USER } from '../../helpers/holdfast.ts';
@@ -44,7 +45,7 @@ describe('a word with a slash', () => {
 describe('a name', () => {
   it('is the first file in PATH that may be executed: directories and plain files are passed over', () => {
     const dir = tempDir();
-    mkdirSync(join(dir, 'a/lightningd'), { recursive: true });
+    ensureDirSync(join(dir, 'a/lightningd'));
     put(join(dir, 'b/lightningd'), 'x', 0o644);
     put(join(dir, 'c/lightningd'));
     put(join(dir, 'd/lightningd'));

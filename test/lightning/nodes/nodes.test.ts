@@ -1,5 +1,6 @@
 import { mkdirSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { afterEach, describe, expect, test } from 'vitest';
 import { compile, makeCInstallation } from '../../../fixtures/stand-in/make-c.js';
 import { findNodes, type LightningNode, type NodeSearch } from '../../../src/lightning/nodes/nodes.ts';
@@ -21,7 +22,7 @@ function lightningDir(network = 'bitcoin'): string {
 }
 
 function addNetwork(path: string, network: string): void {
-  mkdirSync(join(path, network), { recursive: true });
+  ensureDirSync(join(path, network));
   writeFileSync(join(path, network, 'hsm_secret'), '');
 }
 

@@ -1,12 +1,13 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { expect, test } from 'vitest';
 import { linksOnTheWay } from '../../../src/linux/files/links.ts';
 import { tempDir } from '../../helpers/stand-in.ts';
 
 test('every link is named that is followed: of a directory, of the file, relative, absolute and with dots', () => {
   const dir = tempDir();
-  mkdirSync(join(dir, 'v1/bin'), { recursive: true });
+  ensureDirSync(join(dir, 'v1/bin'));
   writeFileSync(join(dir, 'v1/bin/lightningd'), '');
   symlinkSync('v1', join(dir, 'current'));
   symlinkSync(join(dir, 'current/bin'), join(dir, 'bin'));

@@ -1,5 +1,6 @@
-import { chmodSync, chownSync, lchownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, lchownSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { expect, test } from 'vitest';
 import { whatOthersMayChange } from '../../../src/linux/files/trust.ts';
 import { ORDINARY_USER } from '../../helpers/holdfast.ts';
@@ -9,7 +10,7 @@ const uid = process.geteuid?.() ?? 0;
 
 function makePath() {
   const dir = tempDir();
-  mkdirSync(join(dir, 'real/bin'), { recursive: true });
+  ensureDirSync(join(dir, 'real/bin'));
   const program = join(dir, 'real/bin/program');
   writeFileSync(program, '');
   symlinkSync('real', join(dir, 'link'));

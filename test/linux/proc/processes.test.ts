@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { afterEach, describe, expect, test } from 'vitest';
 import { inodeKey, openImage } from '../../../src/linux/proc/image.ts';
 import {
@@ -284,7 +285,7 @@ describe('the threads of the kernel', () => {
       [2, 0],
       [7, 2],
     ]) {
-      mkdirSync(join(proc, `${pid}/task/${pid}`), { recursive: true });
+      ensureDirSync(join(proc, `${pid}/task/${pid}`));
       const rest = Array.from({ length: 40 }, () => '1').join(' ');
       const stat = `${pid} (a b) S ${ppid} 0 0 0 0 ${pid === 2 ? flags : ORDINARY} ${rest}\n`;
       writeFileSync(join(proc, `${pid}/stat`), stat);

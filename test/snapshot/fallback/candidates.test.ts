@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { expect, test } from 'vitest';
 import {
   type FallbackCandidate,
@@ -201,7 +202,7 @@ test.for(ATTACKS)('refused, and left as it was: %s', ([, prepare, message], ctx)
 test('a base below a directory that somebody else holds is refused', ctx => {
   if (uid !== 0) return ctx.skip('only root can give a directory away');
   const top = lastingDir();
-  mkdirSync(join(top, 'theirs/ours'), { recursive: true });
+  ensureDirSync(join(top, 'theirs/ours'));
   chownSync(join(top, 'theirs'), 4711, 4711);
   expect(() => openFallback(unit(join(top, 'theirs/ours')))).toThrow(/belongs to user 4711/);
 });
