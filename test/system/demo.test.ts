@@ -1,5 +1,5 @@
 /** `npm run demo` tells the story, notices when it does not come true, and leaves nothing behind either way. */
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { until } from '../helpers/running.ts';
@@ -37,6 +37,7 @@ function checkoutWith(holdfast: string): string {
   const checkout = tempDir();
   cpSync(join(top, 'fixtures'), join(checkout, 'fixtures'), { recursive: true });
   cpSync(join(top, 'package.json'), join(checkout, 'package.json'));
+  symlinkSync(join(top, 'node_modules'), join(checkout, 'node_modules'));
   mkdirSync(join(checkout, 'dist'));
   writeFileSync(join(checkout, 'dist/cli.cjs'), '');
   mkdirSync(join(checkout, 'bin'));
