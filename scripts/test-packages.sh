@@ -5,6 +5,7 @@ missing=()
 need() { missing+=("$@"); }
 command -v cc >/dev/null || need gcc libc6-dev
 command -v strace >/dev/null || need strace
+command -v spin >/dev/null || [ -x /usr/games/spin ] || need spin gcc libc6-dev
 command -v setpriv >/dev/null || need util-linux
 command -v dpkg-deb >/dev/null || need dpkg
 command -v mkfs.xfs >/dev/null || [ -x /sbin/mkfs.xfs ] || need xfsprogs
