@@ -12,6 +12,7 @@ roots=${FRESH_DIR:-/var/tmp/holdfast-fresh}
 [ "$(id -u)" = 0 ] || { echo 'fresh: needs root, for debootstrap and chroot' >&2; exit 2; }
 command -v debootstrap >/dev/null || { echo 'fresh: apt-get install debootstrap' >&2; exit 2; }
 
+# A mirror may stand still, and its Release file be past its date.
 make_root() { # SUITE
   local root=$roots/$1
   [ -e "$root/.complete" ] && return
