@@ -3,7 +3,7 @@ import { quote } from '../errors.ts';
 import type { Inherited } from '../launch/inherited.ts';
 import { launch } from '../launch/launch.ts';
 import { absoluteLightningDirArgs } from '../lightning/config/options.ts';
-import { searchedDirectory } from '../snapshot/take/searched-directory.ts';
+import { searchedDirectory } from '../snapshot/libraries/searched-directory.ts';
 import type { ConfineOptions } from './confine.ts';
 import type { Context } from './context.ts';
 import { launchLine } from './launch-line.ts';

@@ -21,13 +21,13 @@ import { checkEvidence, formatHeld, placeLibraries } from './held.ts';
 
 export { askLoader } from './held.ts';
 
+import { libraryPathOf, searchedDirectory } from '../libraries/searched-directory.ts';
 import { ownersOf } from '../place/linkable.ts';
 import { checkDumpable, Pins } from '../place/pin.ts';
 import { lastingEvidence, originOf } from './held-placed.ts';
 import { lookAgain, type StagedFile } from './look-again.ts';
 import { placedDirectoriesOf } from './placed-tree.ts';
 import { refreshRecord } from './refresh-record.ts';
-import { libraryPathOf, searchedDirectory } from './searched-directory.ts';
 import type { Unsettled } from './source.ts';
 import { hashStaged, placeFiles } from './stage.ts';
 import type { Work } from './work.ts';

@@ -7,6 +7,7 @@ import { lstatSync } from 'node:fs';
 import type { Directory } from '../../linux/files/directory.ts';
 import { linksOnTheWay } from '../../linux/files/links.ts';
 import type { Manifest } from '../../manifest/manifest.ts';
+import { libraryPathOf, searchedDirectory } from '../libraries/searched-directory.ts';
 import { Settling } from '../store/boot.ts';
 import { fileIdentity } from '../store/identity.ts';
 import { MANIFEST_NAME, SHA256SUMS_NAME, snapshotId } from '../store/layout.ts';
@@ -14,7 +15,6 @@ import { makeRecord, readRecord, type SnapshotRecord, writeRecord } from '../sto
 import { listStore } from '../store/store.ts';
 import { enterOrPass, isOurs } from './by-record.ts';
 import { compareContent, directoriesMoved, recordDirectories } from './compare-content.ts';
-import { libraryPathOf, searchedDirectory } from './searched-directory.ts';
 import type { Listing, Source, Unsettled } from './source.ts';
 import type { Found, Terms } from './terms.ts';
 import type { Work } from './work.ts';
