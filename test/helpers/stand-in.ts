@@ -74,6 +74,15 @@ export function start(
   return { pid: child.pid, output: () => said, ended };
 }
 
+/** An installation in C, a lightning-dir that is not there yet, and the words that name both to holdfast. */
+export function makeWorld() {
+  const dir = tempDir();
+  const installed = makeCInstallation(dir, 'v25.12');
+  const lightningDir = join(dir, 'lightning');
+  const place = `--lightning-dir=${lightningDir}`;
+  return { dir, installed, lightningDir, place, words: [installed.lightningd, place] };
+}
+
 /** A lightningd that answers on its command socket. */
 export interface Node extends Running {
   readonly lightningDir: string;

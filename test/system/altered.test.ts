@@ -7,7 +7,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { commandsToRestore } from '../../src/linux/packages.ts';
 import { holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
 import { readJson } from '../helpers/schema.ts';
-import { makeCInstallation, noCompiler, tempDir } from '../helpers/stand-in.ts';
+import { makeWorld, noCompiler, tempDir } from '../helpers/stand-in.ts';
 
 const isRoot = process.geteuid?.() === 0;
 
@@ -15,14 +15,6 @@ beforeEach(ctx => {
   const reason = noCompiler();
   if (reason !== undefined) ctx.skip(reason);
 });
-
-function makeWorld() {
-  const dir = tempDir();
-  const installed = makeCInstallation(dir, 'v25.12');
-  const lightningDir = join(dir, 'lightning');
-  const place = `--lightning-dir=${lightningDir}`;
-  return { dir, installed, lightningDir, place, words: [installed.lightningd, place] };
-}
 
 function statusJson(place: string) {
   const { status, stdout } = holdfast(['status', '--json', place]);

@@ -19,7 +19,7 @@ import { ensureDirSync } from 'fs-extra/esm';
 import { beforeEach, expect, test } from 'vitest';
 import { tried } from '../helpers/fuzz.ts';
 import { holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
-import { ageDirectories, makeCInstallation, noCompiler, tempDir } from '../helpers/stand-in.ts';
+import { ageDirectories, makeCInstallation, makeWorld, noCompiler, tempDir } from '../helpers/stand-in.ts';
 
 const NOT_ROOT = 'only root can give files away';
 const isRoot = process.geteuid?.() === 0;
@@ -28,12 +28,6 @@ beforeEach(ctx => {
   const reason = noCompiler();
   if (reason !== undefined) ctx.skip(reason);
 });
-
-function makeWorld() {
-  const dir = tempDir();
-  const installed = makeCInstallation(dir, 'v25.12');
-  return { dir, installed, words: [installed.lightningd, `--lightning-dir=${join(dir, 'lightning')}`] };
-}
 
 const SUBDAEMON = 'libexec/c-lightning/lightning_openingd';
 

@@ -26,6 +26,7 @@ import {
   listFiles,
   makeCInstallation,
   makePair,
+  makeWorld,
   noCompiler,
   tempDir,
   upgrade,
@@ -37,13 +38,6 @@ beforeEach(ctx => {
   const reason = noCompiler();
   if (reason !== undefined) ctx.skip(reason);
 });
-
-function makeWorld() {
-  const dir = tempDir();
-  const installed = makeCInstallation(dir, 'v25.12');
-  const lightningDir = join(dir, 'lightning');
-  return { dir, installed, lightningDir, words: [installed.lightningd, `--lightning-dir=${lightningDir}`] };
-}
 
 test('a snapshot has every file of the installation as a hard link, and costs no disk space', () => {
   const { installed, words } = makeWorld();

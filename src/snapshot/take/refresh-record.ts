@@ -29,6 +29,7 @@ export async function refreshRecord(found: Found, bootId: string, warnings: stri
   writeRecord(directory, refreshed, warnings);
   return { ...found, record: refreshed };
 }
+
 /** The file with its new identities, if the ctimes alone have moved; undefined if nothing has, or more. */
 function movedOf(file: RecordedFile, placed: string): RecordedFile | undefined {
   if (file.placement === 'pin' || file.sourceIs === '') return undefined;
