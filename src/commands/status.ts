@@ -260,7 +260,7 @@ function snapshotsOf(store: string, look: Look): StoredSnapshot[] {
   });
 }
 
-/** What is there but closed to us holds what we do not see; a lightning-dir that is not there may be a slip of the pen. */
+/** What is there but closed to us holds what we do not see; a lightning-dir that is not there may be mistyped. */
 function whyNotSeen(directory: string): string[] {
   try {
     accessSync(directory, constants.R_OK | constants.X_OK);

@@ -66,7 +66,7 @@ export function sizeByHeaders(fd: number): number | undefined {
 }
 
 /**
- * The parts of a file in which to look for constants, in helpings: the read-only segments, the other segments (linkers
+ * The parts of a file in which to look for constants, group by group: the read-only segments, the other segments (linkers
  * without `-z separate-code` put constants beside the code), all of it. Of a file that is no ELF: all of it.
  */
 export function loadedRanges(fd: number): Range[][] {

@@ -3,7 +3,7 @@
  * PKGLIBEXECDIR and PLUGINDIR, which Core Lightning's Makefile passes with -D) or with `../` (BINTOPKGLIBEXECDIR, as
  * before v23.08). Says nothing about which is which.
  * Reads in chunks, so that memory stays flat, and looks at the read-only segments first: of an image of 10 MB these
- * are the 1 or 2 MB that hold string constants. Never executes the file, and is not meant to be exhausted: the last helping is slow.
+ * are the 1 or 2 MB that hold string constants. Never executes the file, and is not meant to be exhausted: the last group is slow.
  */
 
 import { isUtf8 } from 'node:buffer';
@@ -18,9 +18,9 @@ const DOT = 0x2e;
 const MAX_STRINGS = 5_000;
 
 /**
- * The strings of the image, in helpings: those of the read-only segments, then those of the other segments (linkers
+ * The strings of the image, group by group: those of the read-only segments, then those of the other segments (linkers
  * without `-z separate-code` put constants beside the code), then all of the file. Stop when one holds what is needed.
- * A file that is not ELF (a script) is one helping.
+ * A file that is not ELF (a script) is one group.
  * @throws HoldfastError UNREADABLE
  */
 export function* compiledPaths(path: string): Generator<readonly string[], void, undefined> {

@@ -68,7 +68,7 @@ export async function compareContent(
     looked.push(look);
   }
   const doubts = looked.flatMap(look => look.doubts);
-  // after an upgrade the first file tells already
+  // after an upgrade the first file differs: no need to read the others
   if (!(await agree(doubts.slice(0, 1))) || !(await agree(doubts.slice(1)))) return undefined;
   // what was hashed must still be what we looked at
   if (!looked.every(look => look.isStill())) return undefined;

@@ -195,8 +195,8 @@ function isRefused(directory: Directory): boolean {
 }
 
 /**
- * Somebody else's lock says that the snapshot is live. Asked only of one whose pins lead nowhere: no launch uses such a
- * one again, so that nobody misses the moment in which our lock is exclusive.
+ * Somebody else's lock says that the snapshot is live. Asked only of one whose pins lead nowhere: no launch uses it again,
+ * so our exclusive lock, held for a moment, is in nobody's way.
  */
 function isHeldByAnother(directory: Directory): boolean {
   try {
