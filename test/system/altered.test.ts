@@ -1,7 +1,7 @@
 /** A hard link shares owner and mode with the installed file: what a recursive chown or chmod did to it is said. */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, lstatSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ensureDirSync } from 'fs-extra/esm';
 import { beforeEach, expect, test } from 'vitest';
 import { commandsToRestore } from '../../src/linux/packages.ts';
@@ -80,6 +80,63 @@ test('chmod 600 of all files of a snapshot but lightningd: the launch that is re
   for (const file of installed.files)
     if (/bin\/|lightning_|plugins\//.test(file)) chmodSync(join(installed.prefix, file), 0o755);
   expect(holdfast(['snapshot', '--settle=0', ...words]).status).toBe(0);
+});
+
+/** What `chmod -R 600` of a data directory does to the files in it. */
+function takeExecuteBits(snapshot: string): void {
+  for (const name of readdirSync(snapshot, { recursive: true, encoding: 'utf8' }))
+    if (lstatSync(join(snapshot, name)).isFile()) chmodSync(join(snapshot, name), 0o600);
+}
+
+test.each(['run', 'snapshot'])(
+  'chmod 600 of all files of a snapshot: %s finds a lightningd that nobody may execute, and says at once what it was',
+  command => {
+    const { installed, words } = makeWorld();
+    const { path } = snapshotJson(words);
+    takeExecuteBits(path);
+    const refused = holdfast([command, ...words]); // no wait for an upgrade: there is none
+    expect(refused.status).toBe(command === 'run' ? 126 : 2);
+    expect(refused.stderr).toContain(`cannot execute '${installed.lightningd}': permission denied (EACCES)`);
+    expect(refused.stderr).toMatch(/installed '.*' \(and \d+ more\) is 0600 of .*, not 0755 .*hard link/);
+    expect(refused.stderr).not.toMatch(/waiting up to|ch(own|mod) -R/);
+    if (existsSync('/var/lib/dpkg/status')) expect(refused.stderr).toMatch(/apt-get install --reinstall/);
+  },
+);
+
+test('chown of all files of a snapshot to somebody else: who may not execute the installed lightningd any more hears why', ctx => {
+  if (!isRoot) ctx.skip('only root can give files away');
+  const { installed, lightningDir, words, dir } = makeWorld();
+  for (const file of installed.files)
+    chmodSync(join(installed.prefix, file), statSync(join(installed.prefix, file)).mode & 0o700);
+  spawnSync('chown', ['-R', `${ORDINARY_USER}:${ORDINARY_USER}`, dir]);
+  snapshotJson(words, { user: ORDINARY_USER });
+  spawnSync('find', [
+    join(lightningDir, 'subdaemons'),
+    '-type',
+    'f',
+    '-exec',
+    'chown',
+    '54321:54321',
+    '{}',
+    '+',
+  ]);
+  const refused = holdfast(['run', ...words], { user: ORDINARY_USER });
+  expect(refused.status).toBe(126);
+  expect(refused.stderr).toMatch(
+    /is 0700 of 54321:54321, not 0700 of 12345:12345: changed through a hard link/,
+  );
+});
+
+test('the same by its name in PATH, and for a dry run', () => {
+  const { installed, words, place } = makeWorld();
+  takeExecuteBits(snapshotJson(words).path);
+  const PATH = `${dirname(installed.lightningd)}:${process.env.PATH}`;
+  const refused = holdfast(['snapshot', '--settle=0', 'lightningd', place], {
+    env: { ...process.env, PATH },
+  });
+  expect(refused.stderr).toMatch(/is 0600 of .*, not 0755/);
+  const dry = holdfast(['snapshot', '--dry-run', ...words]);
+  expect(dry.stderr).toMatch(/is 0600 of .*, not 0755/);
 });
 
 test('each package manager of the machine has a command, and none for a name that a shell could read otherwise', () => {

@@ -10,6 +10,7 @@ import { joinPath } from '../../lightning/config/byte-string.ts';
 import { readLightningOptions } from '../../lightning/config/options.ts';
 import { monotonicMs, sleep } from '../../linux/time.ts';
 import { isSnapshotName, STORE_NAME } from '../../snapshot/store/layout.ts';
+import type { SnapshotRecord } from '../../snapshot/store/record.ts';
 import type { Unsettled } from '../../snapshot/take/source.ts';
 import type { Context } from '../context.ts';
 import { recordOf } from '../installed/installed-now.ts';
@@ -24,16 +25,24 @@ const YOUNG_MS = 2_000;
 /** What a file that is being replaced looks like: not there, or there and not yet to be executed (GNU install). */
 const PASSING: ReadonlySet<string> = new Set(['NOT_FOUND', 'NOT_EXECUTABLE', 'NOT_AN_INSTALLATION']);
 
-/** As findTarget; waits where lightningd is gone for a moment. @throws HoldfastError `NOT_FOUND`, `NOT_EXECUTABLE` */
-export async function awaitTarget(options: TimelyOptions, context: Context): Promise<Target> {
+/**
+ * As findTarget, which has thrown `first`; waits where lightningd is gone for a moment.
+ * @throws HoldfastError `NOT_FOUND`, `NOT_EXECUTABLE`
+ */
+export async function awaitTarget(
+  options: TimelyOptions,
+  context: Context,
+  first: HoldfastError,
+): Promise<Target> {
   const deadline = monotonicMs() + options.settleMs;
   const paths = candidates(options, context);
   const { cwd, environment } = context;
   const { lightningDir, answersOnly } = readLightningOptions(options.args, { cwd, home: environment.HOME });
   const store = options.snapshotDir ?? `${lightningDir}/${STORE_NAME}`;
-  const wasThere = hasSnapshotOf(paths, store);
+  const records = recordsOf(paths, store);
+  if (first.code === 'NOT_EXECUTABLE') await refuseAltered(first, records);
   return wait(() => findTarget(options, context), {
-    isWorthIt: () => !answersOnly && (wasThere || paths.some(isChanging)),
+    isWorthIt: () => !answersOnly && (records.length > 0 || paths.some(isChanging)),
     deadline,
     settleMs: options.settleMs,
     notice: context.notice,
@@ -95,11 +104,25 @@ function candidates({ lightningd = 'lightningd' }: TargetOptions, { cwd, environ
   return directories.map(directory => joinPath(joinPath(cwd, directory), lightningd));
 }
 
-function hasSnapshotOf(paths: readonly string[], store: string): boolean {
-  return snapshotsIn(store).some(snapshot => {
-    const record = recordOf(snapshot);
-    return record !== undefined && (paths.includes(record.named) || paths.includes(record.lightningd));
-  });
+/** The records of the snapshots that were taken of one of these paths. */
+function recordsOf(paths: readonly string[], store: string): SnapshotRecord[] {
+  return snapshotsIn(store)
+    .flatMap(snapshot => recordOf(snapshot) ?? [])
+    .filter(({ named, lightningd }) => paths.includes(named) || paths.includes(lightningd));
+}
+
+/**
+ * Who takes the execute bits from a snapshot, by a recursive chmod of the data directory say, takes them from what is
+ * installed. Waiting does not help then. @throws HoldfastError `error`, with what mends it
+ */
+async function refuseAltered(error: HoldfastError, records: readonly SnapshotRecord[]): Promise<void> {
+  const { alteredFiles, withRemedy, wordAltered } = await import('../../snapshot/store/altered.ts');
+  for (const record of records) {
+    const altered = alteredFiles(record).filter(({ throughLink }) => throughLink);
+    if (!altered.some(({ path }) => path === record.lightningd)) continue;
+    const worded = wordAltered(altered);
+    if (worded !== undefined) throw withRemedy(error, worded);
+  }
 }
 
 /** Those of the store, and the one in a fallback that it leads to. */

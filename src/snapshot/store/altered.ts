@@ -4,7 +4,7 @@
  */
 import { type BigIntStats, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { quote } from '../../errors.ts';
+import { HoldfastError, quote } from '../../errors.ts';
 import { commandsToRestore } from '../../linux/packages.ts';
 import { isSameInode, ownerOf } from './identity.ts';
 import type { RecordedFile, SnapshotRecord } from './record.ts';
@@ -46,6 +46,13 @@ export function wordAltered(files: readonly AlteredFile[]): WordedAltered | unde
     message: `the installed ${quote(path)}${others} is ${found}, not ${expected}: ${how}`,
     hints: commandsToRestore(path).map(command => `if it came with a package: ${command}`),
   };
+}
+
+/** The error of a launch that such files are in the way of, with what they are and what mends them. */
+export function withRemedy(error: HoldfastError, { message, hints }: WordedAltered): HoldfastError {
+  const { code, path, syscall, errno, details, hints: others } = error;
+  const facts = { path, syscall, errno, details, hint: [...hints, ...others], cause: error };
+  return new HoldfastError(code, `${error.message}; ${message}`, facts);
 }
 
 function altered(file: RecordedFile, owners: Map<string, bigint>): AlteredFile | undefined {

@@ -1,7 +1,6 @@
 /**
  * What was changed through hard links since a snapshot of this installation was taken, for a launch to say. Only looks.
  */
-import { HoldfastError } from '../../errors.ts';
 import type { WordedAltered } from '../store/altered.ts';
 import { readRecord } from '../store/record.ts';
 import { listStore } from '../store/store.ts';
@@ -28,11 +27,11 @@ export async function alteredSince({ store, source }: Work): Promise<WordedAlter
 }
 
 /** A program that has lost its execute bits looks like half an upgrade: here is what it is. */
-export function withRemedy(
+export async function orAltered(
   { unsettled, retryInMs }: Unsettled,
-  { message, hints }: WordedAltered,
-): Unsettled {
-  const { code, path, details, hints: others } = unsettled;
-  const facts = { path, details, hint: [...hints, ...others], cause: unsettled };
-  return { unsettled: new HoldfastError(code, `${unsettled.message}; ${message}`, facts), retryInMs };
+  altered: WordedAltered | undefined,
+): Promise<Unsettled> {
+  if (altered === undefined) return { unsettled, retryInMs };
+  const { withRemedy } = await import('../store/altered.ts');
+  return { unsettled: withRemedy(unsettled, altered), retryInMs };
 }

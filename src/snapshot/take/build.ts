@@ -12,7 +12,7 @@ import { fileIdentity, identityOf } from '../store/identity.ts';
 import { isHeldLibrary, LIBRARIES_NAME, MANIFEST_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
 import { makeRecord, type RecordedFile, writeRecord } from '../store/record.ts';
 import { listStore } from '../store/store.ts';
-import { alteredSince, withRemedy } from './altered-since.ts';
+import { alteredSince, orAltered } from './altered-since.ts';
 import { findByHash, passGate, recordOf } from './by-hash.ts';
 import { findProven } from './by-record.ts';
 import { checkExecutable, checkRoot } from './checks.ts';
@@ -37,7 +37,7 @@ export async function inspect(work: Work): Promise<Unsettled | undefined> {
   await checkExecutable(work.store);
   const altered = await alteredSince(work);
   const listing = await work.source.list(work.store);
-  if ('unsettled' in listing) return altered === undefined ? listing : withRemedy(listing, altered);
+  if ('unsettled' in listing) return orAltered(listing, altered);
   work.listing = listing;
   if (altered !== undefined) work.warnings.push([altered.message, ...altered.hints].join('; '));
   return undefined;
