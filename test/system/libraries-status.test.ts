@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -53,6 +54,16 @@ function startPlain({ installed }: Needing, lightningDir: string) {
 function json(command: 'verify' | 'status' | 'guard', ...words: string[]) {
   const { status, stdout } = holdfast([command, '--json', ...words]);
   return { status, value: readJson(command, stdout) };
+}
+
+/** Has the soname lead to another file, as ldconfig(8) does. @returns the file that it led to, which stays */
+function switchLink(libraryDir: string): string {
+  const before = join(libraryDir, 'libdeep.so.2.1');
+  const text = readFileSync(before);
+  writeFileSync(join(libraryDir, 'libdeep.so.2.2'), Buffer.concat([text, Buffer.from('another')]));
+  symlinkSync('libdeep.so.2.2', join(libraryDir, 'new'));
+  renameSync(join(libraryDir, 'new'), join(libraryDir, 'libdeep.so.2'));
+  return before;
 }
 
 const LIBRARY = '.libraries/libdeep.so.2';
@@ -258,6 +269,18 @@ test('status: what the system has replaced or lost is nothing to a node with hel
   expect(json('guard', '--after', '--', needing.installed.lightningd)).toMatchObject({ status: 0 });
 });
 
+test('status: a soname link that leads to another file by now is said, and nothing to a node with held libraries', async () => {
+  const { lightningDir, place, needing } = make();
+  await startHeld(needing, lightningDir);
+  switchLink(needing.libraryDir);
+  expect(json('status', place)).toMatchObject({
+    status: 0,
+    value: {
+      nodes: [{ restartPending: false, libraries: { held: 2, replaced: ['libdeep.so.2'], lost: [] } }],
+    },
+  });
+});
+
 describe.each([
   ['a plain node', startPlain],
   [
@@ -288,6 +311,26 @@ describe.each([
     expect(guarded.value.nodes.find(({ pid }: { pid: number }) => pid === node.pid)).toMatchObject({
       libraries: expect.stringContaining('restart now'),
       advice: expect.stringContaining(`stop PID ${node.pid}`),
+    });
+  });
+
+  test('status says that a soname link leads to another file by now, though the one that is loaded is still there', async () => {
+    const { lightningDir, place, needing } = make();
+    await begin(needing, lightningDir);
+    const before = switchLink(needing.libraryDir);
+    const { status, value } = json('status', place);
+    expect(status).toBe(1);
+    expect(value.nodes[0]).toMatchObject({
+      restartPending: true,
+      reason: expect.stringMatching(/^libdeep\.so\.2\.1 was replaced, .* restart before the next channel$/),
+      libraries: { replaced: [before], lost: [], missing: [] },
+    });
+    expect(holdfast(['status', place]).stdout).toContain('restart before the next channel');
+    symlinkSync('libdeep.so.2.1', join(needing.libraryDir, 'again'));
+    renameSync(join(needing.libraryDir, 'again'), join(needing.libraryDir, 'libdeep.so.2'));
+    expect(json('status', place)).toMatchObject({
+      status: 0,
+      value: { nodes: [{ libraries: { replaced: [] } }] },
     });
   });
 

@@ -8,9 +8,10 @@ import { HoldfastError } from '../../errors.ts';
 import type { LightningNode } from '../../lightning/nodes/nodes.ts';
 import { belongsToLoader } from '../../linux/loader/loader.ts';
 import { mappedCode } from '../../linux/proc/maps.ts';
-import { findLibraries } from '../../snapshot/libraries/find.ts';
+import { type Found, findLibraries } from '../../snapshot/libraries/find.ts';
 import { rootOf } from '../running/node-snapshot.ts';
 import type { LibrariesNow } from './now.ts';
+import { switchedNow } from './switched.ts';
 
 /** A program that the node may start. */
 export interface Startable {
@@ -29,28 +30,37 @@ export async function systemNow(
   const root = sharesOurMounts === false ? rootOf(process.pid) : '';
   const own = [process, ...descendants.filter(({ comm }) => comm.startsWith('lightning_'))];
   const gone = new Set<string>();
+  const there = new Set<string>();
   for (const { pid } of own) {
     for (const { path, deleted } of mappedCode(pid) ?? []) {
-      if (deleted && /\.so(\.|$)/.test(basename(path)) && !belongsToLoader(basename(path))) gone.add(path);
+      if (!deleted) there.add(path);
+      else if (/\.so(\.|$)/.test(basename(path)) && !belongsToLoader(basename(path))) gone.add(path);
     }
   }
   const [replaced, lost]: [string[], string[]] = [[], []];
   for (const path of [...gone].sort()) (existsSync(root + sonameOf(path)) ? replaced : lost).push(path);
-  const missing = sharesOurMounts === false ? [] : await missingNow(programs, libraryPathOf(process.pid));
+  const { broken, libraries } =
+    sharesOurMounts === false ? NOTHING : await askNow(programs, libraryPathOf(process.pid));
+  replaced.push(...switchedNow([...there].sort(), root, libraries));
+  const missing = broken.map(({ program, library }) => ({ program, library }));
   return { held: 0, replaced, lost, missing };
 }
+
+const NOTHING: Pick<Found, 'broken' | 'libraries'> = { broken: [], libraries: [] };
 
 /**
  * Asks for those programs alone that nobody else can have written: a loader is started by the name that they have in them,
  * and root looks at the nodes of everybody.
  */
-async function missingNow(programs: readonly Startable[], libraryPath: string | undefined) {
+async function askNow(
+  programs: readonly Startable[],
+  libraryPath: string | undefined,
+): Promise<Pick<Found, 'broken' | 'libraries'>> {
   const safe = programs.filter(({ source }) => isSafe(source));
   try {
-    const { broken } = await findLibraries(safe, libraryPath);
-    return broken.map(({ program, library }) => ({ program, library }));
+    return await findLibraries(safe, libraryPath);
   } catch (error) {
-    if (error instanceof HoldfastError) return []; // gone or closed meanwhile: nothing is known of it
+    if (error instanceof HoldfastError) return NOTHING; // gone or closed meanwhile: nothing is known of it
     throw error;
   }
 }
