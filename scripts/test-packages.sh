@@ -18,6 +18,7 @@ command -v rpmbuild >/dev/null || need rpm
 command -v mandoc >/dev/null || need mandoc
 command -v fish >/dev/null || need fish
 command -v zsh >/dev/null || need zsh
+command -v setfacl >/dev/null || need acl
 for fuse in mergerfs gocryptfs bindfs; do command -v "$fuse" >/dev/null || need "$fuse"; done
 command -v unionfs-fuse >/dev/null || command -v unionfs >/dev/null || need unionfs-fuse
 command -v chromium >/dev/null || need chromium
