@@ -39,7 +39,7 @@ export const OPTIONS = {
   'snapshot-dir': { value: 'DIR', help: 'the store, instead of <lightning-dir>/subdaemons' },
   method: {
     value: METHODS.join('|'),
-    help: 'force one placement; it fails where it cannot (default: auto); pin: run only',
+    help: 'force one placement of the installation; it fails where it cannot (default: auto); pin: run only',
   },
   'no-fallback': { help: 'fail where the store is noexec, instead of using another directory' },
   'no-gate': { help: 'skip the version checks (a mixed installation is then taken as it is)' },

@@ -2,6 +2,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { ORDINARY_USER } from '../helpers/holdfast.ts';
 import { inMountNamespace } from '../helpers/in-namespace.ts';
+import { makeNeeding } from '../helpers/libraries.ts';
 import { lastingDir, noMounts } from '../helpers/mounts.ts';
 import { makeCInstallation, noCompiler } from '../helpers/stand-in.ts';
 
@@ -79,6 +80,32 @@ test('hard links within one for who may make them, else reflinks where there are
   }
   console.log(`file systems: ${tried.length} cases; not to be had here: ${absent.join(', ') || 'none'}`);
 }, 180_000);
+
+test('--method=reflink is about the installation: libraries of another file system are copied, and used again', ctx => {
+  const dir = lastingDir();
+  const { installed } = makeNeeding(`${dir}/lower`);
+  const script = `
+    for fs in xfs btrfs; do
+      i=$D/$fs.img m=$D/mnt/$fs; mkdir -p $m
+      case $fs in xfs) ${MOUNTS.xfs};; btrfs) ${MOUNTS.btrfs};; esac >&2 || continue
+      cp -a ${installed.prefix} $m/; find $m -type d -exec touch -d '1 hour ago' {} +
+      words="--json --method=reflink $m/usr/bin/lightningd --lightning-dir=$m/l"
+      s=$($HOLDFAST snapshot $words); sleep 0.02; a=$($HOLDFAST snapshot $words)
+      echo "{\\"snapshot\\":$s,\\"again\\":$a}"
+    done`;
+  interface Tried {
+    readonly snapshot: { readonly files: number; readonly placements: object; readonly libraries: object };
+    readonly again: { readonly reused: boolean };
+  }
+  const tried = inMountNamespace<Tried>(dir, script);
+  if (tried.length === 0) ctx.skip('neither xfs nor btrfs can be mounted here');
+  for (const { snapshot, again } of tried) {
+    const { files, placements, libraries } = snapshot;
+    expect(placements).toEqual({ hardlink: 0, reflink: files, copy: 0 });
+    expect(libraries).toMatchObject({ files: 2 });
+    expect(again.reused).toBe(true);
+  }
+}, 60_000);
 
 /** File systems of disks that come from elsewhere, through FUSE: they show a mode for all files, and keep none. */
 const MODELESS = {

@@ -287,6 +287,30 @@ test('a library that came back as it was is the same; where only the cache or a 
   expect(steps(unchanged)).not.toContain('ask-loader');
 });
 
+test('--method=hardlink is about the installation: a library that may not be linked is placed otherwise, and used again', () => {
+  const dir = tempDir();
+  const needing = makeNeeding(dir);
+  const words = [
+    '--method=hardlink',
+    needing.installed.lightningd,
+    `--lightning-dir=${join(dir, 'lightning')}`,
+  ];
+  const deep = join(needing.libraryDir, 'libdeep.so.2.1');
+  chmodSync(deep, 0o775); // never linked, as the system's libraries never are by an ordinary user
+  const called = holdfast(['snapshot', '--json', '--verbose', ...words]);
+  expect(called.status, called.stdout).toBe(0);
+  expect(called.stderr).toMatch(
+    new RegExp(`a library cannot be had by hardlink: '${deep}' by (copy|reflink)\n`),
+  );
+  const { path, files, placements, libraries } = JSON.parse(called.stdout);
+  expect({ libraries: libraries.files, placements }).toEqual({
+    libraries: 2,
+    placements: { hardlink: files, reflink: 0, copy: 0 },
+  });
+  expect(snapshotJson(words)).toMatchObject({ path, reused: true });
+  expect(holdfast(['verify', path]).status).toBe(0);
+});
+
 test('hold and leave do not use each other’s snapshots', () => {
   const dir = tempDir();
   const needing = makeNeeding(dir);

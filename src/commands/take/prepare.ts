@@ -9,7 +9,7 @@ import { readBootId } from '../../linux/proc/boot-id.ts';
 import { isScript } from '../../linux/script.ts';
 import type { FallbackOrigin } from '../../snapshot/fallback/candidates.ts';
 import type { Pinning } from '../../snapshot/place/pin.ts';
-import { STORE_NAME } from '../../snapshot/store/layout.ts';
+import { isHeldLibrary, STORE_NAME } from '../../snapshot/store/layout.ts';
 import type { Method } from '../../snapshot/store/placement.ts';
 import { makeStore, openStore } from '../../snapshot/store/store.ts';
 import type { Source } from '../../snapshot/take/source.ts';
@@ -78,11 +78,20 @@ export async function prepare(
         `of unknown version, as nothing in them tells: ${silent.map(({ path }) => path).join(', ')}`,
       );
     }
+    sayLibraries(taken, terms.method, context);
     const mended = await mendArguments(target, options.args, taken, chosen.store, context);
     return { taken, ...chosen, ...mended, steps: steps.end() };
   } finally {
     source.close?.();
   }
+}
+
+/** A forced method is so for the installation; libraries follow as well as they can (placement.ts). */
+function sayLibraries({ record }: Taken, method: Terms['method'], context: Context): void {
+  if (method === 'auto' || method === 'pin') return;
+  const others = record.files.filter(({ path, placement }) => isHeldLibrary(path) && placement !== method);
+  for (const { source, placement } of others)
+    context.detail(`a library cannot be had by ${method}: ${quote(source)} by ${placement}`);
 }
 
 interface Taking {

@@ -18,7 +18,8 @@ import {
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import type { Directory } from '../../linux/files/directory.ts';
 import { cloneFile } from '../../linux/files/reflink.ts';
-import type { Method, Placement } from '../store/placement.ts';
+import { isHeldLibrary } from '../store/layout.ts';
+import { type Method, type Placement, placementsBy } from '../store/placement.ts';
 import { type Owners, whyNeverLinked } from './linkable.ts';
 
 /** The file to place: its path in the snapshot, where it is now, and what it was when it was listed. */
@@ -68,7 +69,7 @@ export interface Learnt {
 }
 
 /**
- * Places a file.
+ * Places a file; one that cannot be pinned by the first method that works.
  * @param owners of the store and the directory that it is in: only what both own is linked
  * @param learnt of one attempt at a snapshot, from one file to the next
  * @throws HoldfastError `PLACEMENT` where the method asked for is not possible, `SYSTEM` where a call fails,
@@ -77,20 +78,21 @@ export interface Learnt {
 export function placeFile(
   staging: Directory,
   file: PlaceRequest,
-  method: Exclude<Method, 'pin'>,
+  method: Method,
   owners: Owners,
   learnt: Learnt = {},
 ): Exclude<Placed, { placement: 'pin' }> {
-  if (method === 'auto' || method === 'hardlink') {
+  const allowed = placementsBy(method, isHeldLibrary(file.path));
+  if (allowed.includes('hardlink')) {
     const refusal = whyNeverLinked(file.stat, owners) ?? tryHardlink(staging, file, learnt);
     if (refusal === undefined) return { placement: 'hardlink' };
-    if (method === 'hardlink') throw impossible('hardlink', file, refusal);
+    if (!allowed.includes('reflink')) throw impossible('hardlink', file, refusal);
   }
   const from = openSource(file);
   try {
     const to = staging.attempt('create', file.path, path => openSync(path, CREATE, 0o600));
     try {
-      if (method !== 'copy') {
+      if (allowed.includes('reflink')) {
         const refusal = tryReflink(from, to, staging.show(file.path));
         if (refusal === undefined) {
           finishFile(to, file, staging);
@@ -98,7 +100,7 @@ export function placeFile(
           closeSync(from);
           return { placement: 'reflink' };
         }
-        if (method === 'reflink') throw impossible('reflink', file, refusal);
+        if (!allowed.includes('copy')) throw impossible('reflink', file, refusal);
       }
       return { placement: 'copy', from, to };
     } catch (error) {

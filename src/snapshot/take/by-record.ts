@@ -15,7 +15,7 @@ import {
   RECORD_NAME,
   SHA256SUMS_NAME,
 } from '../store/layout.ts';
-import type { Method } from '../store/placement.ts';
+import { type Method, placementsBy } from '../store/placement.ts';
 import {
   isOfBoot,
   isRecordOf,
@@ -137,7 +137,10 @@ function leadsAsBefore({ path, to }: RecordedLink): boolean {
   }
 }
 
-/** Was the file placed by a method that this launch allows? What another process has pinned is never used again. */
-export function isPlacedBy(file: { readonly placement: RecordedFile['placement'] }, method: Method): boolean {
-  return file.placement !== 'pin' && (method === 'auto' || file.placement === method);
+/** Was the file placed as this launch allows? What another process has pinned is never used again. */
+export function isPlacedBy(
+  { path, placement }: Pick<RecordedFile, 'path' | 'placement'>,
+  method: Method,
+): boolean {
+  return placement !== 'pin' && placementsBy(method, isHeldLibrary(path)).includes(placement);
 }

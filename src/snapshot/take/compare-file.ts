@@ -56,7 +56,7 @@ export class FileComparison {
     const isLink = placed.ino === stat.ino && placed.dev === stat.dev;
     const known = this.#recorded.get(path);
     const placement = isLink ? 'hardlink' : (known?.placement ?? 'copy');
-    if (!isPlacedBy({ placement }, this.#wanted.method)) return undefined;
+    if (!isPlacedBy({ path, placement }, this.#wanted.method)) return undefined;
     if (!isWellKept(placed, entry, placement, this.#owners, this.#wanted.owner)) return undefined;
 
     const { size, sha256 } = entry;

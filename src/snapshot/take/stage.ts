@@ -73,9 +73,7 @@ export async function placeFiles(
     for (const listed of files) {
       const file = { ...listed, mode: fileMode(listed.stat) };
       const linkable = learnt.unlike === undefined;
-      const placed =
-        pins?.pin(staging, file) ??
-        placeFile(staging, file, method === 'pin' ? 'auto' : method, owners, learnt);
+      const placed = pins?.pin(staging, file) ?? placeFile(staging, file, method, owners, learnt);
       if (placed.placement === 'copy') batch.push({ file, ...placed });
       const tookBack = linkable && learnt.unlike !== undefined;
       if (tookBack) await untilAsListed(file);
