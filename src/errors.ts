@@ -143,7 +143,7 @@ const UNSEEN = /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-
  * of its own, with `path`, the errno and the system call as facts.
  * @throws the error itself when it has no errno: then no system call failed, and it is a bug of ours
  */
-export function fault(
+export function codedError(
   code: ErrorCode,
   what: string,
   path: string,

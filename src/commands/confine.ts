@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { errnoOf, HoldfastError, quote } from '../errors.ts';
-import type { LightningOptions } from '../lightning/config/options.ts';
+import type { LightningOptions } from '../lightning/config/lightning-options.ts';
 import { findInPath, interpretersOf } from '../lightning/installation/interpreters.ts';
 import { namesIn, statOf } from '../linux/files/look.ts';
 import { allowsMoves, ExecutionRules, landlockVersion } from '../linux/process/landlock.ts';

@@ -1,5 +1,6 @@
 /** Which node, and which store, a command is about that starts no lightningd: `--lightning-dir`, `--network`, `--conf`, `--snapshot-dir`. */
-import { type LightningOptions, readNodeOptions } from '../lightning/config/options.ts';
+import type { LightningOptions } from '../lightning/config/lightning-options.ts';
+import { readNodeOptions } from '../lightning/config/options.ts';
 import { STORE_NAME } from '../snapshot/store/layout.ts';
 import type { Context } from './context.ts';
 

@@ -1,6 +1,6 @@
 /** The unit of a lightningd: what systemd says of it, and what its files say. Only reads. */
 import { readFileSync } from 'node:fs';
-import { fault, HoldfastError, quote } from '../../errors.ts';
+import { codedError, HoldfastError, quote } from '../../errors.ts';
 import type { AdoptedUnit } from './report.ts';
 import type { Systemd } from './systemctl.ts';
 import { type Assignment, readSection, valuesOf } from './unit-file.ts';
@@ -95,7 +95,7 @@ function readUnitFile(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw fault('UNREADABLE', `cannot read ${quote(path)}`, path, error, {
+    throw codedError('UNREADABLE', `cannot read ${quote(path)}`, path, error, {
       hint: 'adopt reads the files of the unit: become root, or a user who may',
     });
   }

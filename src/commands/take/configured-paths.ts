@@ -5,7 +5,7 @@
  */
 import { basename, dirname, normalize } from 'node:path';
 import { HoldfastError, quote } from '../../errors.ts';
-import type { LightningOptions, ProgramOption } from '../../lightning/config/options.ts';
+import type { LightningOptions, ProgramOption } from '../../lightning/config/lightning-options.ts';
 import { type NamedPrograms, programsNamedBy } from '../../lightning/installation/named.ts';
 import { namesIn, realPathOf, statOf } from '../../linux/files/look.ts';
 import type { SnapshotRecord } from '../../snapshot/store/record.ts';

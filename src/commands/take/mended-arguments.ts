@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { quote } from '../../errors.ts';
-import type { LightningOptions } from '../../lightning/config/options.ts';
+import type { LightningOptions } from '../../lightning/config/lightning-options.ts';
 import type { Taken } from '../../snapshot/take/terms.ts';
 import type { Context } from '../context.ts';
 import type { MendedArguments } from './configured-paths.ts';

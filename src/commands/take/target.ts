@@ -1,6 +1,7 @@
 /** What `run` and `snapshot` are about: lightningd as it was named, and what its command line and configuration say. */
 import { HoldfastError, quote } from '../../errors.ts';
-import { type LightningOptions, readLightningOptions } from '../../lightning/config/options.ts';
+import type { LightningOptions } from '../../lightning/config/lightning-options.ts';
+import { readLightningOptions } from '../../lightning/config/options.ts';
 import { locateLightningd } from '../../lightning/installation/locate.ts';
 import type { Context } from '../context.ts';
 

@@ -1,7 +1,7 @@
 /** Asks a running node by the lightning-cli of its own snapshot. */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { LightningOptions } from '../../lightning/config/options.ts';
+import type { LightningOptions } from '../../lightning/config/lightning-options.ts';
 import { splitStrings } from '../../linux/proc/read-proc.ts';
 import type { Children } from './children.ts';
 import { withOutput } from './output.ts';

@@ -3,7 +3,7 @@
  * was proven; the installation may be gone by now, or half of a third version. Where that does not come up, what ran
  * before is started again, once. Both snapshots are held until the node answers.
  */
-import type { LightningOptions } from '../../lightning/config/options.ts';
+import type { LightningOptions } from '../../lightning/config/lightning-options.ts';
 import type { Ended } from '../../linux/process/spawn.ts';
 import { monotonicMs, sleep } from '../../linux/time.ts';
 import type { Children } from './children.ts';

@@ -6,7 +6,7 @@
  *  2. `stop`
  *  3. SIGTERM, SIGKILL
  */
-import type { LightningOptions } from '../../lightning/config/options.ts';
+import type { LightningOptions } from '../../lightning/config/lightning-options.ts';
 import type { Children } from './children.ts';
 import { askNode } from './lightning-cli.ts';
 import type { Announcer } from './notify.ts';

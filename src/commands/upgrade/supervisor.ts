@@ -19,7 +19,7 @@
 
 import { HoldfastError } from '../../errors.ts';
 import type { Inherited } from '../../launch/inherited.ts';
-import type { LightningOptions } from '../../lightning/config/options.ts';
+import type { LightningOptions } from '../../lightning/config/lightning-options.ts';
 import type { Ended } from '../../linux/process/spawn.ts';
 import { sleep } from '../../linux/time.ts';
 import type { Context } from '../context.ts';

@@ -9,7 +9,7 @@
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { errnoOf, fault, HoldfastError, quote } from '../../errors.ts';
+import { codedError, errnoOf, HoldfastError, quote } from '../../errors.ts';
 import { type ByteString, bytesOf, decodeForDisplay, joinPath } from './byte-string.ts';
 
 /** A line that is neither empty, nor a comment, nor an include. */
@@ -59,10 +59,20 @@ export function readConfigFile(
 function readInto(reading: Reading, path: ByteString, from: readonly Included[]): boolean {
   const by = from.at(-1);
   if (from.some(({ file }) => file === path))
-    throw refuse(path, by, 'it includes itself', 'remove the include: lightningd refuses the loop as well');
+    throw refusalError(
+      path,
+      by,
+      'it includes itself',
+      'remove the include: lightningd refuses the loop as well',
+    );
   if (from.length > MAX_INCLUDE_DEPTH)
-    throw refuse(path, by, `includes are nested deeper than ${MAX_INCLUDE_DEPTH}, as lightningd allows`);
-  if (reading.files.length >= MAX_FILES) throw refuse(path, by, `there are more than ${MAX_FILES} files`);
+    throw refusalError(
+      path,
+      by,
+      `includes are nested deeper than ${MAX_INCLUDE_DEPTH}, as lightningd allows`,
+    );
+  if (reading.files.length >= MAX_FILES)
+    throw refusalError(path, by, `there are more than ${MAX_FILES} files`);
 
   const text = readText(reading, path, by);
   if (text === undefined) return false;
@@ -86,7 +96,7 @@ function readLine(reading: Reading, text: ByteString, at: Included, from: readon
   }
   const included = joinPath(dirname(at.file), text.slice('include '.length));
   if (!readInto(reading, included, [...from, at]))
-    throw refuse(included, at, 'there is no such file (ENOENT)', 'lightningd refuses it as well');
+    throw refusalError(included, at, 'there is no such file (ENOENT)', 'lightningd refuses it as well');
 }
 
 function readText(reading: Reading, path: ByteString, by: Included | undefined): ByteString | undefined {
@@ -97,19 +107,22 @@ function readText(reading: Reading, path: ByteString, by: Included | undefined):
   } catch (error) {
     // grab_file() of ccan/tal/grab_file fails: no such file, unless it must exist.
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
-    throw cannotRead(path, by, error);
+    throw readError(path, by, error);
   }
   try {
     const stat = fstatSync(fd);
-    if (stat.isDirectory()) throw refuse(path, by, 'it is a directory (EISDIR)', undefined, 'EISDIR');
+    if (stat.isDirectory()) throw refusalError(path, by, 'it is a directory (EISDIR)', undefined, 'EISDIR');
     if (stat.isCharacterDevice() && stat.rdev === NULL_DEVICE) return '';
     if (!stat.isFile())
-      throw refuse(path, by, 'it is no regular file, and reading it would take it away from lightningd', [
-        'put the configuration into a file: a pipe (<(...) in a shell) can be read only once',
-      ]);
+      throw refusalError(
+        path,
+        by,
+        'it is no regular file, and reading it would take it away from lightningd',
+        ['put the configuration into a file: a pipe (<(...) in a shell) can be read only once'],
+      );
     return readAll(fd, reading, path, by);
   } catch (error) {
-    throw cannotRead(path, by, error);
+    throw readError(path, by, error);
   } finally {
     closeSync(fd);
   }
@@ -127,7 +140,7 @@ function readAll(fd: number, reading: Reading, path: ByteString, by: Included | 
     if (length === 0) break;
     reading.bytes += length;
     if (reading.bytes > MAX_CONFIG_BYTES)
-      throw refuse(path, by, `configuration files of more than ${MAX_CONFIG_BYTES} bytes are not read`);
+      throw refusalError(path, by, `configuration files of more than ${MAX_CONFIG_BYTES} bytes are not read`);
     const nul = chunk.subarray(0, length).indexOf(0);
     parts.push(chunk.toString('latin1', 0, nul === -1 ? length : nul));
     if (nul !== -1) break;
@@ -135,11 +148,11 @@ function readAll(fd: number, reading: Reading, path: ByteString, by: Included | 
   return parts.join('');
 }
 
-function cannotRead(path: ByteString, by: Included | undefined, error: unknown): HoldfastError {
-  return fault('CONFIG', what(path, by), decodeForDisplay(path), error);
+function readError(path: ByteString, by: Included | undefined, error: unknown): HoldfastError {
+  return codedError('CONFIG', what(path, by), decodeForDisplay(path), error);
 }
 
-function refuse(
+function refusalError(
   path: ByteString,
   by: Included | undefined,
   why: string,

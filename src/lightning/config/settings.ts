@@ -13,7 +13,10 @@ export interface LaunchContext {
 }
 
 /** enum configvar_src of common/configvar.h: what an option may do depends on where it stands. */
-export type Source = 'command line' | '--conf' | 'base config' | 'network config';
+export type Source = 'command line' | ConfigFile;
+
+/** The configuration files that there may be. */
+type ConfigFile = '--conf' | 'base config' | 'network config';
 
 /** One option, wherever it stands. */
 export interface Setting {
@@ -85,7 +88,8 @@ export function matters({ name }: Setting): boolean {
 }
 
 /** What `settings` amount to, applied in order to lightningd's defaults. */
-export function settle(settings: readonly Setting[], cwd: ByteString, context: LaunchContext): State {
+export function settle(settings: readonly Setting[], context: LaunchContext): State {
+  const cwd = byteString(context.cwd);
   const state: State = {
     conf: undefined,
     lightningDir: joinPath(cwd, defaultLightningDir(cwd, context)),
@@ -104,6 +108,16 @@ export function settle(settings: readonly Setting[], cwd: ByteString, context: L
   };
   for (const setting of settings) apply(state, setting, cwd);
   return state;
+}
+
+/** Where a configuration file is, by the settings so far: with `--conf` there is no other. @returns undefined for none */
+export function configFileOf(
+  source: ConfigFile,
+  { conf, lightningDir, network }: State,
+): ByteString | undefined {
+  if (source === '--conf') return conf;
+  if (conf !== undefined) return undefined;
+  return joinPath(source === 'base config' ? lightningDir : joinPath(lightningDir, network), 'config');
 }
 
 /** default_base_configdir(): the current directory where HOME is not set; getpwuid(3) is never asked. */

@@ -8,7 +8,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
-import { fault, HoldfastError, quote } from '../../errors.ts';
+import { codedError, HoldfastError, quote } from '../../errors.ts';
 import { chunksOf, loadedRanges, type Range } from '../../linux/elf.ts';
 
 const PATH_MAX = 4096;
@@ -31,7 +31,7 @@ export function* compiledPaths(path: string): Generator<readonly string[], void,
       throw new HoldfastError('UNREADABLE', `${quote(path)} is no regular file`, { path });
     for (const ranges of loadedRanges(fd)) yield stringsIn(fd, ranges);
   } catch (error) {
-    throw fault('UNREADABLE', `cannot read ${quote(path)}`, path, error);
+    throw codedError('UNREADABLE', `cannot read ${quote(path)}`, path, error);
   } finally {
     if (fd !== undefined) closeSync(fd);
   }

@@ -10,7 +10,7 @@
 
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { errnoOf, fault, HoldfastError, quote } from '../../errors.ts';
+import { codedError, errnoOf, HoldfastError, quote } from '../../errors.ts';
 import { isBelow } from '../../linux/files/path.ts';
 import { compiledPaths } from './compiled-paths.ts';
 import { BUILTIN_PLUGINS, COMPANIONS, SUBDAEMONS } from './subdaemons.ts';
@@ -159,7 +159,7 @@ function realPath(path: string): string {
     return realpathSync(path);
   } catch (error) {
     const code = errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR' ? 'NOT_FOUND' : 'UNREADABLE';
-    throw fault(code, `cannot find ${quote(path)}`, path, error);
+    throw codedError(code, `cannot find ${quote(path)}`, path, error);
   }
 }
 

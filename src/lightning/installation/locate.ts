@@ -4,7 +4,7 @@
  */
 
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
-import { errnoOf, errnoWords, fault, HoldfastError, quote } from '../../errors.ts';
+import { codedError, errnoOf, errnoWords, HoldfastError, quote } from '../../errors.ts';
 import { joinPath } from '../config/byte-string.ts';
 
 /** What glibc searches when PATH is unset: confstr(3) _CS_PATH, since glibc 2.24 without the current directory. */
@@ -28,7 +28,7 @@ export function locateLightningd(
 ): string {
   if (word.includes('/')) return checkPath(joinPath(cwd, word), word, skip);
   const searched = env.PATH ?? DEFAULT_PATH;
-  let refused: { readonly path: string; readonly error: unknown } | undefined;
+  let refused: { readonly path: string; readonly error: NodeJS.ErrnoException } | undefined;
   let skipped: string | undefined;
   for (const directory of word === '' ? [] : searched.split(':')) {
     const path = joinPath(joinPath(cwd, directory), word);
@@ -36,21 +36,21 @@ export function locateLightningd(
     if (error === undefined) {
       if (!skip(realpathSync.native(path))) return path;
       skipped = path;
-    } else if (errnoOf(error) === 'EACCES') {
+    } else if (error.code === 'EACCES') {
       if (!isHidden(path)) refused ??= { path, error };
-    } else if (!NOT_HERE.has(errnoOf(error) ?? '')) {
-      throw notExecutable(path, error);
+    } else if (!NOT_HERE.has(error.code ?? '')) {
+      throw executeError(path, error);
     }
   }
-  if (refused !== undefined) throw notExecutable(refused.path, refused.error);
-  throw notFound(word, env.PATH === undefined ? `${searched} (PATH is not set)` : searched, skipped);
+  if (refused !== undefined) throw executeError(refused.path, refused.error);
+  throw notFoundError(word, env.PATH === undefined ? `${searched} (PATH is not set)` : searched, skipped);
 }
 
 function checkPath(path: string, word: string, skip: (realPath: string) => boolean): string {
   const error = whyNot(path);
   if (error !== undefined) {
-    const errno = errnoOf(error);
-    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw notExecutable(path, error);
+    const { code: errno } = error;
+    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw executeError(path, error);
     throw new HoldfastError('NOT_FOUND', `there is no ${quote(word)}: ${errnoWords(error)}`, { path, errno });
   }
   if (skip(realpathSync.native(path)))
@@ -72,22 +72,22 @@ function isHidden(path: string): boolean {
 }
 
 /** What execve(2) would say of this path, as an error of Node's; undefined when it may be executed. */
-function whyNot(path: string): unknown {
+function whyNot(path: string): NodeJS.ErrnoException | undefined {
   try {
     if (!statSync(path).isFile())
       return Object.assign(new Error('EACCES: not a regular file, execve'), { code: 'EACCES' });
     accessSync(path, constants.X_OK);
     return undefined;
   } catch (error) {
-    return error;
+    return error as NodeJS.ErrnoException;
   }
 }
 
-function notExecutable(path: string, error: unknown): HoldfastError {
-  return fault('NOT_EXECUTABLE', `cannot execute ${quote(path)}`, path, error);
+function executeError(path: string, error: unknown): HoldfastError {
+  return codedError('NOT_EXECUTABLE', `cannot execute ${quote(path)}`, path, error);
 }
 
-function notFound(word: string, searched: string, skipped: string | undefined): HoldfastError {
+function notFoundError(word: string, searched: string, skipped: string | undefined): HoldfastError {
   const other = skipped === undefined ? '' : ` other than holdfast itself (${quote(skipped)})`;
   return new HoldfastError('NOT_FOUND', `there is no ${quote(word)}${other} in PATH: ${searched}`, {
     path: word,

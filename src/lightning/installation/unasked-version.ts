@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { basename } from 'node:path';
-import { fault, quote } from '../../errors.ts';
+import { codedError, quote } from '../../errors.ts';
 import { chunksOf, loadedRanges } from '../../linux/elf.ts';
 import type { SourceFile } from './contents.ts';
 import { SUBDAEMONS } from './subdaemons.ts';
@@ -44,7 +44,7 @@ function versionsIn(path: string): Set<string> {
     }
     return found;
   } catch (error) {
-    throw fault('UNREADABLE', `cannot read ${quote(path)}`, path, error);
+    throw codedError('UNREADABLE', `cannot read ${quote(path)}`, path, error);
   } finally {
     if (fd !== undefined) closeSync(fd);
   }

@@ -9,7 +9,8 @@ import { HoldfastError } from '../../errors.ts';
 import { inodeKey } from '../../linux/proc/image.ts';
 import { type Process, sharesOurMounts, workingDirectoryOf } from '../../linux/proc/processes.ts';
 import type { Program } from '../../linux/proc/program.ts';
-import { type LightningOptions, readLightningOptions } from '../config/options.ts';
+import type { LightningOptions } from '../config/lightning-options.ts';
+import { readLightningOptions } from '../config/options.ts';
 import type { LaunchContext } from '../config/settings.ts';
 
 /** Where a node keeps its data. */
