@@ -60,9 +60,13 @@ export async function awaitInstallation(
   await wait(look, { isWorthIt: () => isChanging(lightningd), deadline, settleMs, notice });
 }
 
-/** What an attempt at a snapshot makes of it. @throws `error` itself where nobody is at the installation */
-export function asUnsettled(error: unknown, lightningd: string): Unsettled {
-  if (!isPassing(error) || !isChanging(lightningd)) throw error;
+/**
+ * What an attempt at a snapshot makes of it.
+ * @throws `error` itself where nobody is at the installation, and the store has no snapshot of it either
+ */
+export function asUnsettled(error: unknown, lightningd: string, store: string): Unsettled {
+  if (!isPassing(error)) throw error;
+  if (!isChanging(lightningd) && recordsOf([lightningd], store).length === 0) throw error;
   const unsettled = new HoldfastError('GATE', `${UNDER_WAY}: ${error.message}`, {
     path: error.path,
     cause: error,

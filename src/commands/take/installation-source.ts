@@ -47,11 +47,11 @@ export class InstallationSource implements Source {
     }
   }
 
-  async list(_store: Directory): Promise<Listing | Unsettled> {
+  async list(store: Directory): Promise<Listing | Unsettled> {
     try {
       return (await import('./list-installation.ts')).listInstallation(this.path, this.#terms.apart);
     } catch (error) {
-      return (await import('./gone.ts')).asUnsettled(error, this.path);
+      return (await import('./gone.ts')).asUnsettled(error, this.path, store.at());
     }
   }
 

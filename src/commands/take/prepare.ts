@@ -110,7 +110,11 @@ async function takeWhereItRuns(
 ): Promise<Pick<Prepared, 'taken' | 'store' | 'fallback'>> {
   const store = makeStore(place, context);
   try {
-    return { taken: await takeSnapshot(store, source, terms, observer), store: place, fallback: undefined };
+    return {
+      taken: await takeSnapshot({ store, source, terms, observer }),
+      store: place,
+      fallback: undefined,
+    };
   } catch (error) {
     if (!isNoexec(error) || !options.fallback) throw error;
     observer.step('fallback');
@@ -121,8 +125,8 @@ async function takeWhereItRuns(
     context.warn(`${error.message}: using ${quote(path)} (${origin}); holdfast noexec-check says more`);
     const fallback = openStore(path, context);
     try {
-      const taken = await takeSnapshot(fallback, source, terms, observer);
-      const left = await pointTo(store, `${path}/${taken.id}`, terms, observer);
+      const taken = await takeSnapshot({ store: fallback, source, terms, observer });
+      const left = await pointTo({ store, source, terms, observer }, `${path}/${taken.id}`);
       const warnings = [...taken.warnings, ...left];
       return { taken: { ...taken, warnings }, store: path, fallback: origin };
     } finally {

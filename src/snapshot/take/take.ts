@@ -6,28 +6,17 @@
  * launch that fails leaves the store with the snapshots that it had.
  */
 import { errnoOf, HoldfastError } from '../../errors.ts';
-import type { Directory } from '../../linux/files/directory.ts';
 import { monotonicMs, sleep } from '../../linux/time.ts';
 import { setCurrent } from '../store/current.ts';
 import { isOfRoot } from '../store/layout.ts';
-import { readRecord } from '../store/record.ts';
 import { listStore } from '../store/store.ts';
 import { wipe } from '../store/wipe.ts';
-import { enterOrPass, findProven } from './by-record.ts';
+import { findProven } from './by-record.ts';
 import { checkProgram, checkRoot } from './checks.ts';
 import type { Draft } from './draft.ts';
-import type { Room } from './no-room.ts';
-import type { Source, Unsettled } from './source.ts';
-import type { Observer, Taken, Terms } from './terms.ts';
-import { type Step, Work } from './work.ts';
-
-interface NamedStep {
-  /** as `--verbose` and the `steps` of `snapshot --json` show it */
-  readonly name: string;
-  readonly run: Step;
-  /** passed over where a snapshot was found that can be used */
-  readonly builds?: true;
-}
+import type { Unsettled } from './source.ts';
+import type { Plan, Taken } from './terms.ts';
+import { type NamedStep, perform, performBeside, type Wiped, Work } from './work.ts';
 
 /** The steps of an attempt, in order. */
 const STEPS: readonly NamedStep[] = [
@@ -57,6 +46,9 @@ const STEPS: readonly NamedStep[] = [
   { name: 'wipe', run: wipeOthers },
 ];
 
+/** On a full disk every snapshot that nothing runs from is wiped before the steps begin again. */
+const MAKE_ROOM: readonly NamedStep[] = [{ name: 'make-room', run: wipeAll }];
+
 /** How often to look at an upgrade that gives no hint of its end, ms. */
 const LOOK_MS = 250;
 
@@ -65,21 +57,18 @@ const LOOK_MS = 250;
  * @throws HoldfastError `GATE` after `settleMs` of disagreement, `ROOT_MISMATCH`, `BAD_SOURCE`, `PLACEMENT`,
  *   `STORE_REFUSED`, `NOEXEC` where the store cannot hold programs, `SYSTEM`
  */
-export async function takeSnapshot(
-  store: Directory,
-  source: Source,
-  terms: Terms,
-  observer: Observer,
-): Promise<Taken> {
+export async function takeSnapshot(plan: Plan): Promise<Taken> {
+  const { terms, observer } = plan;
   const deadline = monotonicMs() + terms.settleMs;
   let said = false;
-  let room: Room | undefined;
+  let room: Wiped | undefined;
   for (;;) {
-    const outcome = await attempt(new Work(store, source, terms, observer, room)).catch(whyNoRoom);
+    const outcome = await attempt(new Work(plan, room)).catch(whyNoRoom);
     if (outcome instanceof HoldfastError) {
-      const { makeRoom, sayWhatIsFree } = await import('./no-room.ts');
-      room = room === undefined ? await makeRoom(store, terms, observer) : undefined;
-      if (room === undefined || room.wiped.length === 0) throw await sayWhatIsFree(outcome, store, source);
+      room = room === undefined ? await performBeside(plan, MAKE_ROOM) : undefined;
+      if (room === undefined || room.wiped.length === 0) {
+        throw await (await import('./no-room.ts')).noRoomError(outcome, plan);
+      }
       continue;
     }
     if (!('unsettled' in outcome)) return outcome;
@@ -104,15 +93,9 @@ const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
 /** All steps, once. */
 async function attempt(work: Work): Promise<Taken | Unsettled> {
   try {
-    for (const { name, run, builds } of STEPS) {
-      if (builds === true && work.found !== undefined) continue;
-      work.observer.step(name);
-      const unsettled = await run(work);
-      if (unsettled !== undefined) return unsettled;
-    }
-    return work.hand();
+    return (await perform(work, STEPS)) ?? work.hand();
   } catch (error) {
-    if (!isPassing(error) && !isInterrupted(error, work)) throw error;
+    if (!isPassing(error)) throw error;
     return { unsettled: asGateError(error) };
   } finally {
     await work.close();
@@ -126,6 +109,12 @@ function building(name: string, step: keyof typeof import('./build.ts')): NamedS
 
 async function lock(work: Work): Promise<undefined> {
   await work.lock();
+}
+
+async function wipeAll(work: Work): Promise<undefined> {
+  await work.lock();
+  const { staging, snapshots } = listStore(work.store);
+  work.wiped.push(...(await wipe(work.store, [...staging, ...snapshots], work.warnings)));
 }
 
 async function wipeStaging(work: Work): Promise<undefined> {
@@ -195,23 +184,6 @@ function isPassing(error: unknown): error is HoldfastError {
 
 /** ESTALE: not the file that was listed any more; ENOENT: gone since its directory was read. */
 const PASSING: ReadonlySet<string> = new Set(['ESTALE', 'ENOENT']);
-
-/** What findInstallation says of files that are being removed. */
-const GONE: ReadonlySet<string> = new Set(['NOT_AN_INSTALLATION', 'NOT_FOUND']);
-
-/** Not an installation, though a snapshot was taken of it: its files are being removed and put back. */
-function isInterrupted(error: unknown, { store, source }: Work): error is HoldfastError {
-  if (!(error instanceof HoldfastError) || !GONE.has(error.code)) return false;
-  if (source.identity !== undefined) return false; // an archive is not upgraded in place
-  return listStore(store).snapshots.some(id => {
-    const directory = enterOrPass(store, id); // without the store's lock: another launch may wipe it just now
-    try {
-      return directory !== undefined && readRecord(directory)?.lightningd === source.path;
-    } finally {
-      directory?.close();
-    }
-  });
-}
 
 /** After the settling time such an error is final, and says what it is: an upgrade that does not end. */
 function asGateError(error: HoldfastError): HoldfastError {

@@ -1,9 +1,19 @@
-/** On which terms a snapshot is taken, who is told of it meanwhile, and what comes of it. */
+/** The plan of a snapshot: where and from what it is taken, on which terms, and who is told; and what comes of it. */
 import type { HoldfastError } from '../../errors.ts';
 import type { Directory } from '../../linux/files/directory.ts';
 import type { Pin, Pinning } from '../place/pin.ts';
 import type { Method } from '../store/placement.ts';
 import type { SnapshotRecord } from '../store/record.ts';
+import type { Source } from './source.ts';
+
+/** All that takeSnapshot needs to know. */
+export interface Plan {
+  /** the directory that is to hold the snapshot, open */
+  readonly store: Directory;
+  readonly source: Source;
+  readonly terms: Terms;
+  readonly observer: Observer;
+}
 
 /** What the operator asked for, and where this runs. */
 export interface Terms {

@@ -6,12 +6,44 @@ import type { Directory } from '../../linux/files/directory.ts';
 import type { Found as Libraries } from '../libraries/find.ts';
 import { lockStore, type StoreLock } from '../store/lock.ts';
 import type { Draft } from './draft.ts';
-import type { Room } from './no-room.ts';
 import type { Listing, Source, Unsettled } from './source.ts';
-import type { Found, Observer, Taken, Terms } from './terms.ts';
+import type { Found, Observer, Plan, Taken, Terms } from './terms.ts';
 
 /** A step: does its part, or says why there is no snapshot to be had now. */
 export type Step = (work: Work) => Promise<Unsettled | undefined> | Unsettled | undefined;
+
+/** A step with its name, as `--verbose` and the `steps` of `snapshot --json` show it. */
+export interface NamedStep {
+  readonly name: string;
+  readonly run: Step;
+  /** passed over where a snapshot was found that can be used */
+  readonly builds?: true;
+}
+
+/** Runs the steps in order, up to the first that says why there is no snapshot to be had now. */
+export async function perform(work: Work, steps: readonly NamedStep[]): Promise<Unsettled | undefined> {
+  for (const { name, run, builds } of steps) {
+    if (builds === true && work.found !== undefined) continue;
+    work.observer.step(name);
+    const unsettled = await run(work);
+    if (unsettled !== undefined) return unsettled;
+  }
+  return undefined;
+}
+
+/** What is to be done in a store beside the attempts. @returns what was wiped, and the warnings */
+export async function performBeside(plan: Plan, steps: readonly NamedStep[]): Promise<Wiped> {
+  const work = new Work(plan);
+  try {
+    await perform(work, steps);
+    return work;
+  } finally {
+    await work.close();
+  }
+}
+
+/** What was wiped, and what could not be. */
+export type Wiped = Pick<Work, 'wiped' | 'warnings'>;
 
 /** The state of one attempt. */
 export class Work {
@@ -37,14 +69,14 @@ export class Work {
   #listing: Listing | undefined;
   #lock: StoreLock | undefined;
 
-  /** @param room what was wiped for it before */
-  constructor(store: Directory, source: Source, terms: Terms, observer: Observer, room?: Room) {
+  /** @param before what was wiped to make room for it, and what could not be */
+  constructor({ store, source, terms, observer }: Plan, before?: Wiped) {
     this.store = store;
     this.source = source;
     this.terms = terms;
     this.observer = observer;
-    this.wiped = [...(room?.wiped ?? [])];
-    this.warnings = [...(room?.warnings ?? [])];
+    this.wiped = [...(before?.wiped ?? [])];
+    this.warnings = [...(before?.warnings ?? [])];
   }
 
   /** What the source was found to be. @throws Error before the step that lists it */
