@@ -1,7 +1,7 @@
 /** The node that the parent of --on-upgrade has started, once it is lightningd. Only looks. */
 import { readlinkSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { HoldfastError } from '../../errors.ts';
+import { HoldfastError, quote } from '../../errors.ts';
 import { Directory } from '../../linux/files/directory.ts';
 import { sleep } from '../../linux/time.ts';
 import { isSnapshotName } from '../../snapshot/store/layout.ts';
@@ -33,27 +33,33 @@ export async function findNode(child: Child): Promise<RunningNode | undefined> {
     if ((await Promise.race([ended, sleep(LOOK_MS)])) === 'ended') return undefined;
   if ((await within(0, ended)) === 'ended') return undefined;
   const program = readlinkSync(`/proc/${child.pid}/exe`);
+  const held = holdThatOf(program) ?? (await sleep(LOOK_MS).then(() => holdThatOf(program)));
+  return held && { ...child, ...held };
+}
+
+/** A record that cannot be read is as none, and none is for good: so it is looked for twice. */
+function holdThatOf(program: string): HeldSnapshot | undefined {
   // bin/lightningd, or local/bin/lightningd where BINDIR lies deeper below the common prefix
   for (let path = dirname(dirname(program)); path !== '/'; path = dirname(path)) {
     if (!isSnapshotName(basename(path))) continue;
     const held = hold(path, record => `${path}/${record.program}` === program);
-    if (held !== undefined) return { ...child, ...held };
+    if (held !== undefined) return held;
   }
   return undefined;
 }
 
 /**
  * Holds a snapshot; undefined where it has no record, or not the one that is wanted.
- * @throws HoldfastError where it is gone or just being wiped, or cannot be looked at now
+ * @throws HoldfastError where it is gone, `NO_SNAPSHOT` where it is just being wiped, or where it cannot be looked at now
  */
 export function hold(path: string, isWanted: (record: SnapshotRecord) => boolean): HeldSnapshot | undefined {
   const directory = Directory.open(path);
   let held: HeldSnapshot | undefined;
   try {
-    const record = readRecord(directory);
-    if (record === undefined || !isWanted(record)) return undefined;
     if (!directory.tryLock('shared'))
-      throw new HoldfastError('SYSTEM', `'${path}' is being removed`, { path });
+      throw new HoldfastError('NO_SNAPSHOT', `${quote(path)} is being removed`, { path });
+    const record = readRecord(directory); // of one that was removed before we had the lock, none is there
+    if (record === undefined || !isWanted(record)) return undefined;
     held = { path, record, directory };
     return held;
   } finally {

@@ -2,7 +2,7 @@
  * Finds the upgrade that a running node is to be restarted for: watches, looks at what is installed, and says what comes
  * of it. Whatever fails is said once and tried again; only the end of the node ends it.
  */
-import { HoldfastError, systemError } from '../../errors.ts';
+import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import { orderOf } from '../../lightning/installation/version-order.ts';
 import { giveBackPrograms } from '../../linux/process/give-back.ts';
 import type { Children } from './children.ts';
@@ -112,9 +112,12 @@ export class UpgradeFinder {
       this.#announcer.say(`${due(found, record)}: ${why}`);
       return Number.POSITIVE_INFINITY;
     }
-    const held = hold(found.path, ({ root }) => root === found.root);
-    if (held === undefined)
-      throw new HoldfastError('SYSTEM', `'${found.path}' is another snapshot by now`, { path: found.path });
+    const held = holdOrPass(found);
+    if (held === undefined) {
+      // nobody holds it between the end of the look and now; another network's launch may share the store
+      this.#announcer.detail(`${quote(found.path)} was wiped by another launch: it is taken again`);
+      return FIRST_AGAIN_MS;
+    }
     let answer: 'go' | number = Number.POSITIVE_INFINITY;
     try {
       answer = await this.#moment.isGood({ pid: node.pid, running: record, installed: found });
@@ -137,5 +140,22 @@ export class UpgradeFinder {
     }
     if (this.#options.mode === 'notify') return 'a restart is due';
     return undefined;
+  }
+}
+
+/** Holds what the look has taken; undefined where it is gone by now. @throws HoldfastError where it cannot be looked at */
+function holdOrPass({
+  path,
+  root,
+}: {
+  readonly path: string;
+  readonly root: string;
+}): HeldSnapshot | undefined {
+  try {
+    return hold(path, record => record.root === root);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || (error instanceof HoldfastError && error.code === 'NO_SNAPSHOT'))
+      return undefined;
+    throw error;
   }
 }
