@@ -30,18 +30,20 @@ export function findUpgradeTraces(contents: Contents, programs: readonly string[
   ];
   const own = contents.directories.filter(({ path }) => !contents.shared.includes(path));
   const [changedNs = 0n] = own.map(({ stat }) => stat.mtimeNs).sort((a, b) => (a > b ? -1 : 1));
+  const young = youngDirectories(own, now);
   const record = packageState({
     lightningd: source,
     programs: SUBDAEMONS,
     directories: own.map(({ path }) => path),
     changedNs,
+    isYoung: young.length > 0,
   });
   const traces = looks.flatMap(look => look.traces);
   if (record?.state === 'unfinished') {
     traces.unshift({ path: record.path, reason: record.reason, passesInMs: undefined });
   }
   // what the package manager's own record says to be done need not be waited for
-  if (record?.state !== 'unpacked') traces.push(...youngDirectories(own, now));
+  if (record?.state !== 'unpacked') traces.push(...young);
   return {
     traces,
     warnings: looks.flatMap(({ warnings }) => warnings),

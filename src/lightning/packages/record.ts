@@ -7,17 +7,22 @@ import { pacmanState } from './pacman.ts';
 import { rpmState } from './rpm.ts';
 import type { Installed, PackageState } from './state.ts';
 
-/** What the records say; undefined where none says anything of this installation. */
+/**
+ * What the records say; undefined where none says anything of this installation. Those that tell only of an end are read
+ * where an end is waited for: dpkg has a list for each package of the system, 8 ms with 700 of them (measured).
+ */
 export function packageState(installed: Installed): PackageState | undefined {
   for (const root of rootsAbove(installed.lightningd)) {
     const top = root === '/' ? '' : root;
-    const states = [
-      ask(`${top}/var/lib/pacman/local`, () => pacmanState(root, installed)),
-      ask(`${top}/var/lib/dpkg/status`, () => dpkgState(root, installed)),
-      ...[`${top}/usr/lib/sysimage/rpm`, `${top}/var/lib/rpm`].map(database =>
-        ask(`${database}/rpmdb.sqlite-wal`, () => rpmState(database, installed)),
-      ),
-    ];
+    const states = [ask(`${top}/var/lib/pacman/local`, () => pacmanState(root, installed))];
+    if (installed.isYoung) {
+      states.push(
+        ask(`${top}/var/lib/dpkg/status`, () => dpkgState(root, installed)),
+        ...[`${top}/usr/lib/sysimage/rpm`, `${top}/var/lib/rpm`].map(database =>
+          ask(`${database}/rpmdb.sqlite-wal`, () => rpmState(database, installed)),
+        ),
+      );
+    }
     const found =
       states.find(state => state?.state === 'unfinished') ?? states.find(state => state !== undefined);
     if (found !== undefined) return found;

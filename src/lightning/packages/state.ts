@@ -10,6 +10,8 @@ export interface Installed {
   readonly directories: readonly string[];
   /** when the youngest of its directories changed, ns since the epoch */
   readonly changedNs: bigint;
+  /** may there be more to come? Only then is a record of use that says that all is there */
+  readonly isYoung: boolean;
 }
 
 /**
