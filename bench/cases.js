@@ -2,12 +2,22 @@
  * The cases: what is compared with what, on what, and what has to be made anew for each run. The commands of the peers
  * are what an operator would type.
  */
-import { spawn } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { removeSync } from 'fs-extra/esm';
+import { copySync, removeSync } from 'fs-extra/esm';
 import { goalOf, judge } from './goals.js';
-import { instantInstallation, realSizeInstallation } from './installations.js';
+import { instantInstallation, realSizeInstallation, smallInstallation } from './installations.js';
+import { limitCases } from './limits.js';
 import { Unmeasurable } from './measure.js';
 import { scalingCases } from './scaling.js';
 import { figure, pairedDifference, pairedRatio } from './statistics.js';
@@ -35,10 +45,13 @@ export const cases = [
   { name: 'first snapshot, other file system', measure: firstElsewhere },
   { name: 'unchanged relaunch', measure: relaunch },
   { name: 'relaunch, two boots later', measure: relaunchAfterBoots },
+  { name: 'relaunch, two boots later, nothing cached', measure: relaunchUncached },
   { name: 'verify', measure: verify },
   { name: '--help', measure: help },
   { name: 'status of one node', measure: status },
+  { name: 'status, 20 nodes, 50 snapshots', measure: statusOfMany },
   ...scalingCases,
+  ...limitCases,
 ];
 
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
@@ -108,39 +121,109 @@ function relaunch(setting) {
 }
 
 /**
- * A snapshot of the boot before last, which the last one has read, against one of this boot. A boot is another id over
- * the kernel's, in a mount namespace for each run: both pay for that.
+ * A snapshot of the boot before last, which the last one has read, against one of this boot.
  * @param {Setting} setting @returns {Result[]}
  */
 function relaunchAfterBoots(setting) {
   const name = 'relaunch, two boots later';
   const { lightningd } = instantInstallation(join(setting.top, 'rebooted-installation'));
-  /** @param {number} boot @param {string} dir */
-  const inBoot = (boot, dir) => {
-    const id = join(setting.top, `boot-${boot}`);
-    writeFileSync(id, `00000000-0000-4000-8000-00000000000${boot}\n`);
-    const run = [
-      setting.holdfast,
-      'run',
-      '--method=copy',
-      lightningd,
-      `--lightning-dir=${join(setting.top, dir)}`,
-    ];
-    return ['unshare', '-m', ...shell('mount --bind "$1" "$2" && shift 2 && exec "$@"', id, BOOT_ID, ...run)];
-  };
+  return ofAnotherBoot(setting, name, 'the same boot', () => {
+    const launch = (/** @type {number} */ boot, /** @type {string} */ dir) =>
+      inBoot(setting, boot, [
+        setting.holdfast,
+        'run',
+        '--method=copy',
+        lightningd,
+        lightningDir(setting, dir),
+      ]);
+    for (const command of [
+      launch(1, 'of-another-boot'),
+      launch(2, 'of-another-boot'),
+      launch(3, 'of-this-boot'),
+    ])
+      setting.stopwatch.run({ name, command });
+    return [launch(3, 'of-another-boot'), launch(3, 'of-this-boot')];
+  });
+}
+
+/**
+ * The first start after the machine was switched on, from a snapshot of the boot before last, until the node's socket is
+ * there: against lightningd without holdfast. Both read all from the disk.
+ * @param {Setting} setting @returns {Result[]}
+ */
+function relaunchUncached(setting) {
+  const name = 'relaunch, two boots later, nothing cached';
+  const { lightningd } = realSizeInstallation(join(setting.top, 'uncached-installation'));
+  const until = (/** @type {readonly string[]} */ command, /** @type {string} */ dir) =>
+    shell(UNTIL_UP, join(setting.top, dir, 'bitcoin/lightning-rpc'), ...command);
+  return ofAnotherBoot(
+    setting,
+    name,
+    'lightningd alone',
+    () => {
+      const [ours, plain] = ['uncached', 'uncached-plain'];
+      const launch = [setting.holdfast, 'run', lightningd, lightningDir(setting, ours)];
+      for (const boot of [1, 2])
+        setting.stopwatch.run({ name, command: inBoot(setting, boot, until(launch, ours)) });
+      const alone = until([lightningd, lightningDir(setting, plain)], plain);
+      const both = [inBoot(setting, 3, until(launch, ours)), inBoot(setting, 3, alone)];
+      dropCaches();
+      return both;
+    },
+    dropCaches,
+  );
+}
+
+/** Starts a command, waits for a file that it makes, and ends it. */
+const UNTIL_UP =
+  'rm -f "$1"; up=$1; shift; "$@" >/dev/null & until [ -e "$up" ]; do kill -0 $! && sleep 0.002 || exit; done; kill $!';
+
+/** @throws {Unmeasurable} where that is not ours to do */
+function dropCaches() {
   try {
-    for (const [boot, dir] of /** @type {const} */ ([
-      [1, 'of-another-boot'],
-      [2, 'of-another-boot'],
-      [3, 'of-this-boot'],
-    ]))
-      setting.stopwatch.run({ name, command: inBoot(boot, dir) });
+    spawnSync('sync');
+    writeFileSync('/proc/sys/vm/drop_caches', '3');
+  } catch {
+    throw new Unmeasurable('caches cannot be dropped: root may');
+  }
+}
+
+/**
+ * @param {Setting} setting @param {string} name @param {string} peer
+ * @param {() => (readonly string[])[]} prepare ours and theirs, each in the third boot
+ * @param {() => void} [before] each run
+ * @returns {Result[]}
+ */
+function ofAnotherBoot(setting, name, peer, prepare, before) {
+  try {
+    const [ours = [], theirs = []] = prepare();
+    const around = before === undefined ? {} : { before };
+    return against(setting, name, { name: 'holdfast', command: ours, ...around }, [
+      { name: peer, command: theirs, ...around },
+    ]);
   } catch (error) {
     if (!(error instanceof Unmeasurable)) throw error;
-    return [{ kind: 'absent', name, peer: 'the same boot', reason: error.message }];
+    return [{ kind: 'absent', name, peer, reason: error.message }];
   }
-  const ours = { name: 'holdfast', command: inBoot(3, 'of-another-boot') };
-  return against(setting, name, ours, [{ name: 'the same boot', command: inBoot(3, 'of-this-boot') }]);
+}
+
+/**
+ * A command in another boot: another id over the kernel's, in a mount namespace of its own.
+ * @param {Setting} setting @param {number} boot @param {readonly string[]} command
+ */
+function inBoot({ top }, boot, command) {
+  const id = join(top, `boot-${boot}`);
+  writeFileSync(id, `00000000-0000-4000-8000-00000000000${boot}\n`);
+  return [
+    'unshare',
+    '-m',
+    ...shell('mount --bind "$1" "$2" && shift 2 && exec "$@"', id, BOOT_ID, ...command),
+  ];
+}
+
+/** @param {Setting} setting @param {string} dir */
+function lightningDir({ top }, dir) {
+  return `--lightning-dir=${join(top, dir)}`;
 }
 
 /** @param {Setting} setting */
@@ -173,13 +256,44 @@ function help(setting) {
 function status(setting) {
   const dir = nodeDirectory(setting, 'running');
   const lightningd = join(setting.top, 'running-installation/usr/bin/lightningd');
-  const running = spawn(setting.holdfast, ['run', lightningd, `--lightning-dir=${dir}`], { stdio: 'ignore' });
-  process.on('exit', () => running.kill());
-  const deadline = Date.now() + 10_000;
-  while (!existsSync(join(dir, 'lightningd-bitcoin.pid')) && Date.now() < deadline) pause();
+  return whileRunning(setting, lightningd, [dir], () => statusOf(setting, 'status of one node', dir));
+}
+
+/** Of one of 20 nodes, with 50 snapshots in its store. @param {Setting} setting */
+function statusOfMany(setting) {
+  const { lightningd } = smallInstallation(join(setting.top, 'nodes-installation'));
+  const dirs = Array.from({ length: 20 }, (_, n) => join(setting.top, `node-${n}`));
+  const [first = ''] = dirs;
+  return whileRunning(setting, lightningd, dirs, () => {
+    const store = join(first, 'subdaemons');
+    const snapshot = realpathSync(join(store, 'current'));
+    for (let n = 1; n < 50; n++) copySync(snapshot, join(store, `${n}`.padStart(16, '0')));
+    return statusOf(setting, 'status, 20 nodes, 50 snapshots', first);
+  });
+}
+
+/** @param {Setting} setting @param {string} name @param {string} dir */
+function statusOf(setting, name, dir) {
   const command = [setting.holdfast, 'status', `--lightning-dir=${dir}`];
-  const results = against(setting, 'status of one node', { name: 'holdfast', command }, [nodeAlone(setting)]);
-  running.kill();
+  return against(setting, name, { name: 'holdfast', command, accepts: [0, 1] }, [nodeAlone(setting)]);
+}
+
+/**
+ * @param {Setting} setting @param {string} lightningd @param {readonly string[]} dirs a node in each
+ * @param {() => Result[]} measure
+ */
+function whileRunning({ holdfast }, lightningd, dirs, measure) {
+  const running = dirs.map(dir =>
+    spawn(holdfast, ['run', lightningd, `--lightning-dir=${dir}`], { stdio: 'ignore' }),
+  );
+  const stop = () => {
+    for (const node of running) node.kill();
+  };
+  process.on('exit', stop);
+  const deadline = Date.now() + 30_000;
+  while (!dirs.every(dir => existsSync(join(dir, 'bitcoin/lightning-rpc'))) && Date.now() < deadline) pause();
+  const results = measure();
+  stop();
   return results;
 }
 

@@ -72,6 +72,16 @@ export function instantInstallation(dir) {
 }
 
 /**
+ * The programs, small, and one plugin.
+ * @param {string} dir
+ */
+export function smallInstallation(dir) {
+  const made = makeCInstallation(dir, VERSION, { plugins: 1, pythonPlugin: false });
+  ageDirectories(made.prefix);
+  return made;
+}
+
+/**
  * `count` files in all: the programs, and a plugin that is a directory with data of 4 KiB each.
  * @param {string} dir
  * @param {number} count

@@ -30,11 +30,13 @@
  */
 
 /**
- * @typedef {object} MemoryResult
- * @property {'memory'} kind
+ * What has a bound of its own, whatever a peer does.
+ * @typedef {object} LimitResult
+ * @property {'limit'} kind
  * @property {string} name
- * @property {number} peakMb the largest of all runs and all of their processes, 10^6 bytes
- * @property {number} nodeMb what `node -e 0` takes
+ * @property {number} value the largest of all runs: MB are 10^6 bytes, of the largest of its processes
+ * @property {'MB' | 's'} unit
+ * @property {number | undefined} nodeAlone what `node -e 0` takes of the same
  * @property {number} goal
  * @property {Verdict} verdict
  */
@@ -44,6 +46,6 @@
  * @typedef {{ kind: 'absent', name: string, peer: string, reason: string }} AbsentResult
  */
 
-/** @typedef {RatioResult | GrowthResult | MemoryResult | AbsentResult} Result */
+/** @typedef {RatioResult | GrowthResult | LimitResult | AbsentResult} Result */
 
 export {};

@@ -1,10 +1,10 @@
-/** The cases that ask how cost grows: with the number of files, and memory with their size. */
+/** The cases that ask how cost grows with the number of files. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeSync } from 'fs-extra/esm';
-import { GROWTH_GOAL, MEMORY_GOAL } from './goals.js';
-import { hugeFileInstallation, manyFilesInstallation, realSizeInstallation } from './installations.js';
-import { Unmeasurable } from './measure.js';
+import { GROWTH_GOAL, within } from './goals.js';
+import { manyFilesInstallation } from './installations.js';
+import { unlessAbsent } from './limits.js';
 import { figure, growth } from './statistics.js';
 
 /** @typedef {import('./cases.js').Setting} Setting */
@@ -14,17 +14,11 @@ import { figure, growth } from './statistics.js';
 
 /** @type {readonly [number, number, number]} */
 const COUNTS = [100, 1000, 10_000];
-const HUGE = 2 ** 32;
-/** Peaks hardly vary; the largest one counts. */
-const MEMORY_ROUNDS = 3;
 
 /** @type {readonly Case[]} */
 export const scalingCases = [
   { name: 'first snapshot of 100, 1,000, 10,000 files', measure: firstOfMany },
   { name: 'relaunch with 100, 1,000, 10,000 files', measure: relaunchOfMany },
-  { name: 'peak memory, 34 files of 128 MB, hard links', measure: setting => memory(setting, 'hardlink') },
-  { name: 'peak memory, 34 files of 128 MB, copies', measure: setting => memory(setting, 'copy') },
-  { name: 'peak memory, one file of 4 GiB', measure: hugeFile },
 ];
 
 /** @param {Setting} setting */
@@ -69,48 +63,7 @@ function grows({ top, holdfast, stopwatch, rounds }, name, around) {
       times: [few, more, many],
       growth: grown,
       goal: GROWTH_GOAL,
-      verdict: grown <= GROWTH_GOAL ? 'met' : 'MISSED',
+      verdict: within(grown, GROWTH_GOAL),
     };
   });
-}
-
-/** @param {Setting} setting @param {'hardlink' | 'copy'} method */
-function memory(setting, method) {
-  const { lightningd } = realSizeInstallation(join(setting.top, 'weighed'));
-  const name = `peak memory, 34 files of 128 MB, ${method === 'copy' ? 'copies' : 'hard links'}`;
-  return peak(setting, name, lightningd, `--method=${method}`);
-}
-
-/** @param {Setting} setting */
-function hugeFile(setting) {
-  const { lightningd } = hugeFileInstallation(join(setting.top, 'huge'), HUGE);
-  return peak(setting, 'peak memory, one file of 4 GiB', lightningd, '--method=hardlink');
-}
-
-/**
- * @param {Setting} setting @param {string} name @param {string} lightningd @param {string} option
- * @returns {Result[]}
- */
-function peak({ top, node, holdfast, stopwatch }, name, lightningd, option) {
-  const dir = join(top, 'memory');
-  const after = () => removeSync(dir);
-  const command = [holdfast, 'snapshot', option, lightningd, `--lightning-dir=${dir}`];
-  return unlessAbsent(name, () => {
-    const most = (/** @type {Competitor} */ competitor) =>
-      Math.max(...Array.from({ length: MEMORY_ROUNDS }, () => stopwatch.run(competitor).peakKb)) * 1.024e-3;
-    const peakMb = most({ name: 'holdfast', command, after });
-    const nodeMb = most({ name: 'node -e 0', command: [node, '-e', '0'] });
-    const verdict = peakMb <= MEMORY_GOAL ? 'met' : 'MISSED';
-    return { kind: 'memory', name, peakMb, nodeMb, goal: MEMORY_GOAL, verdict };
-  });
-}
-
-/** @param {string} name @param {() => Result} measure @returns {Result[]} */
-function unlessAbsent(name, measure) {
-  try {
-    return [measure()];
-  } catch (error) {
-    if (!(error instanceof Unmeasurable)) throw error;
-    return [{ kind: 'absent', name, peer: 'holdfast', reason: error.message }];
-  }
 }

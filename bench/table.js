@@ -49,16 +49,11 @@ function cells(result) {
         `≤ ${result.goal} ×`,
         result.verdict,
       ];
-    case 'memory':
-      return [
-        result.name,
-        `${result.peakMb.toFixed(1)} MB`,
-        'node -e 0',
-        `${result.nodeMb.toFixed(1)} MB`,
-        '',
-        `≤ ${result.goal} MB`,
-        result.verdict,
-      ];
+    case 'limit': {
+      const { name, value, unit, nodeAlone, goal, verdict } = result;
+      const peer = nodeAlone === undefined ? ['', ''] : ['node -e 0', `${nodeAlone.toFixed(1)} ${unit}`];
+      return [name, `${value.toFixed(1)} ${unit}`, ...peer, '', `≤ ${goal} ${unit}`, verdict];
+    }
     case 'absent':
       return [result.name, '', result.peer, '', '', '', `absent: ${result.reason}`];
   }

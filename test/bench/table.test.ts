@@ -30,10 +30,11 @@ describe('the table', () => {
 
   it('says a missed goal as loudly as a met one, and names what could not be measured', () => {
     const memory = {
-      kind: 'memory',
+      kind: 'limit',
       name: 'peak',
-      peakMb: 81.2,
-      nodeMb: 40,
+      value: 81.2,
+      unit: 'MB',
+      nodeAlone: 40,
       goal: 80,
       verdict: 'MISSED',
     } as const;
