@@ -2,6 +2,7 @@
  * `run --confine`: lightningd and all that descends from it may execute the snapshot, and what its configuration names;
  * the kernel refuses all else (linux/landlock.ts).
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, HoldfastError, quote } from '../errors.ts';
 import type { LightningOptions } from '../lightning/config/lightning-options.ts';
@@ -21,6 +22,17 @@ export interface ConfineOptions {
   readonly allowExec: readonly string[];
 }
 
+/** What may be executed, beside what the configuration names. */
+export interface Confined {
+  readonly taken: Pick<Taken, 'directory' | 'record' | 'pins'>;
+  /** absolute */
+  readonly snapshot: string;
+  /** what `subdaemon=` means outside of it */
+  readonly subdaemons: readonly string[];
+  /** as the operator named it */
+  readonly allowExec: readonly string[];
+}
+
 /** Rules that are ready, and the descriptor of their list, close-on-exec. */
 export interface Confinement {
   readonly list: number;
@@ -31,41 +43,27 @@ export interface Confinement {
 /** glibc's, where PATH is not set (locate.ts). */
 const DEFAULT_PATH = '/bin:/usr/bin';
 
-/** Makes the rules for a snapshot that was taken. @throws HoldfastError `SYSTEM` */
-export type Confiner = (
-  taken: Pick<Taken, 'directory' | 'record' | 'pins'>,
-  snapshot: string,
-  subdaemons: readonly string[],
-) => Confinement;
-
 /**
  * Asks whether this kernel can confine, before anything is made.
- * @returns undefined where it cannot and `best-effort` was asked for, with a warning
+ * @returns the version of its Landlock; undefined where there is none and `best-effort` was asked for, with a warning
  * @throws HoldfastError `UNSUPPORTED`; `USAGE` for an --allow-exec that is not there
  */
-export function confinerFor(
-  options: ConfineOptions,
-  lightning: LightningOptions,
-  context: Context,
-): Confiner | undefined {
-  for (const path of options.allowExec) {
-    if (statOf(path) !== undefined) continue;
-    throw new HoldfastError('USAGE', `--allow-exec=${path}: there is no such file or directory`, { path });
+export function askLandlock({ mode, allowExec }: ConfineOptions, context: Context): number | undefined {
+  const missing = allowExec.find(path => !existsSync(path));
+  if (missing !== undefined) {
+    const message = `--allow-exec=${missing}: there is no such file or directory`;
+    throw new HoldfastError('USAGE', message, { path: missing });
   }
   const version = versionOrWhyNot();
   if (typeof version === 'number') {
     if (!allowsMoves(version)) context.warn(NO_MOVES);
-    return (taken, snapshot, subdaemons) => {
-      const beside = outsiders(options, lightning, subdaemons, context);
-      return confine(new ExecutionRules(version), taken, snapshot, beside, context);
-    };
+    return version;
   }
-  const refusal = version;
-  if (options.mode === 'best-effort') {
-    context.warn(`${refusal}: lightningd is not confined`);
+  if (mode === 'best-effort') {
+    context.warn(`${version}: lightningd is not confined`);
     return undefined;
   }
-  throw new HoldfastError('UNSUPPORTED', `cannot confine lightningd: ${refusal}`, {
+  throw new HoldfastError('UNSUPPORTED', `cannot confine lightningd: ${version}`, {
     hint: [
       'Linux 5.13 or newer has Landlock, where lsm= of the kernel command line does not leave it out',
       'to go on without where it is not to be had: --confine=best-effort',
@@ -88,15 +86,23 @@ function versionOrWhyNot(): number | string {
   }
 }
 
-/** The snapshot as a whole, what is allowed beside it, and the interpreters of all these. */
-function confine(
-  rules: ExecutionRules,
-  { directory, record, pins = [] }: Parameters<Confiner>[0],
-  snapshot: string,
-  beside: readonly Allowed[],
+/**
+ * Makes the rules for a snapshot that was taken: it as a whole, what is allowed beside it, and the interpreters of all these.
+ * @throws HoldfastError `SYSTEM`
+ */
+export function confine(
+  version: number,
+  { taken, snapshot, subdaemons, allowExec }: Confined,
+  lightning: LightningOptions,
   context: Context,
 ): Confinement {
-  const searchPath = searchPathOf(context);
+  const { directory, record, pins = [] } = taken;
+  const searchPath = context.environment.PATH ?? DEFAULT_PATH;
+  const wanted = [
+    ...configured(lightning, subdaemons, searchPath),
+    ...allowExec.map(path => ({ path, why: '--allow-exec' })),
+  ];
+  const beside = wanted.filter(one => isThere(one, context));
   const programs = [
     ...record.files.filter(({ path }) => !isHeldLibrary(path)).map(({ path }) => join(snapshot, path)),
     ...beside.flatMap(({ path }) => programsAt(path)),
@@ -106,8 +112,9 @@ function confine(
     .flatMap(program =>
       interpretersOf(program, searchPath).map(path => ({ path, why: `interpreter of ${program}` })),
     )
-    .filter(({ path }) => statOf(path) !== undefined); // else: its script does not start anyway
+    .filter(({ path }) => existsSync(path)); // else: its script does not start anyway
   const others = new Map([...beside, ...interpreters].reverse().map(one => [one.path, one])); // the first reason counts
+  const rules = new ExecutionRules(version);
   rules.allow(directory.fd);
   for (const { fd } of pins) rules.allow(fd);
   for (const path of others.keys()) rules.allow(path);
@@ -117,25 +124,10 @@ function confine(
 }
 
 /** What may be executed beside the snapshot; what is named and is not there is said in a warning. */
-function outsiders(
-  options: ConfineOptions,
-  lightning: LightningOptions,
-  subdaemons: readonly string[],
-  context: Context,
-): Allowed[] {
-  const wanted = [
-    ...configured(lightning, subdaemons, searchPathOf(context)),
-    ...options.allowExec.map(path => ({ path, why: '--allow-exec' })),
-  ];
-  return wanted.filter(({ path, why }) => {
-    if (statOf(path) !== undefined) return true;
-    context.warn(`${quote(path)} (${why}) is not there, and may not be executed if it comes later`);
-    return false;
-  });
-}
-
-function searchPathOf({ environment }: Context): string {
-  return environment.PATH ?? DEFAULT_PATH;
+function isThere({ path, why }: Allowed, context: Context): boolean {
+  if (existsSync(path)) return true;
+  context.warn(`${quote(path)} (${why}) is not there, and may not be executed if it comes later`);
+  return false;
 }
 
 /** What lightningd itself executes outside of its installation (plugin.c, subd.c), and bcli (bcli.c). */
@@ -146,7 +138,7 @@ function configured(options: LightningOptions, outside: readonly string[], searc
   return [
     ...plugins.map(path => ({ path, why: 'plugin=' })),
     ...pluginDirs.map(path => ({ path, why: 'plugin-dir=' })),
-    ...(statOf(own) === undefined ? [] : [{ path: own, why: "the lightning-dir's plugins" }]),
+    ...(existsSync(own) ? [{ path: own, why: "the lightning-dir's plugins" }] : []),
     // one that is relative even so is not there, and lightningd says that
     ...outside.filter(path => path.startsWith('/')).map(path => ({ path, why: 'subdaemon=' })),
     ...(cli === undefined ? [] : [{ path: cli, why: 'bcli' }]),

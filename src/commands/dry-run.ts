@@ -15,8 +15,7 @@ import type { DirectoryReport } from './noexec/report.ts';
 import { noexecCheck } from './noexec-check.ts';
 import { type SnapshotResult, toResult } from './snapshot.ts';
 import { type PrepareOptions, prepare } from './take/prepare.ts';
-import { refuseMissingConf, type Target } from './take/target.ts';
-import { findTargetInTime } from './take/target-in-time.ts';
+import { findTargetInTime, refuseMissingConf, type Target } from './take/target.ts';
 
 /** Where a launch would have its snapshot. */
 interface Place {

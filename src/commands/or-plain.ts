@@ -38,11 +38,11 @@ export function startPlain(
   inherited: Inherited,
 ): never {
   if (!isReason(error, options)) throw error;
-  const lightningd = locate(options, context);
+  const lightningd = locate(options.lightningd, context);
   const reason = error instanceof Error ? error.message : String(error);
   context.warn(`${reason}: no snapshot, and ${quote(lightningd)} is started as it is (--or-plain)`);
   context.warn('an upgrade of the installation will reach this node while it runs');
-  return launch({ file: lightningd, argv: [Buffer.from(lightningd), ...options.args], inherited });
+  return launch({ file: lightningd, argv: [Buffer.from(lightningd), ...options.args] }, inherited);
 }
 
 function isReason(error: unknown, { from, expectRoot, confine }: FailedLaunch): boolean {

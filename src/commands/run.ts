@@ -1,7 +1,7 @@
 /** `holdfast run`: takes the snapshot and becomes its lightningd, or with --on-upgrade the parent of one. */
 import { quote } from '../errors.ts';
 import type { Inherited } from '../launch/inherited.ts';
-import { launch } from '../launch/launch.ts';
+import { launch, type Program } from '../launch/launch.ts';
 import { absoluteLightningDirArgs } from '../lightning/config/options.ts';
 import { searchedDirectory } from '../snapshot/libraries/searched-directory.ts';
 import type { ConfineOptions } from './confine.ts';
@@ -9,8 +9,7 @@ import type { Context } from './context.ts';
 import { launchLine } from './launch-line.ts';
 import { foreignOwner } from './take/foreign-owner.ts';
 import { type PrepareOptions, prepare } from './take/prepare.ts';
-import { refuseMissingConf } from './take/target.ts';
-import { findTargetInTime } from './take/target-in-time.ts';
+import { findTargetInTime, refuseMissingConf, type Target } from './take/target.ts';
 import type { OnUpgradeOptions, RunEnd } from './upgrade/supervisor.ts';
 
 /** What the operator asked of a launch. */
@@ -31,36 +30,44 @@ export interface RunOptions extends PrepareOptions {
  */
 export async function run(options: RunOptions, context: Context, inherited: Inherited): Promise<RunEnd> {
   try {
-    return await runSnapshot(options, context, inherited);
+    return await findAndBecome(options, context, inherited);
   } catch (error) {
     if (!options.orPlain) throw error;
     return (await import('./or-plain.ts')).startPlain(error, options, context, inherited);
   }
 }
 
-async function runSnapshot(options: RunOptions, context: Context, inherited: Inherited): Promise<RunEnd> {
+async function findAndBecome(options: RunOptions, context: Context, inherited: Inherited): Promise<RunEnd> {
   const target = await findTargetInTime({ ...options, from: options.use ?? options.from }, context);
-  // a --conf file that is not there: lightningd will say so, and a snapshot would go to the wrong lightning-dir
-  const { answersOnly, missingConf } = target.options;
-  if (options.from === undefined && options.use === undefined && (answersOnly || missingConf !== undefined)) {
-    return launch({
-      file: target.lightningd,
-      argv: [Buffer.from(target.lightningd), ...options.args],
-      inherited,
-    });
-  }
-  refuseMissingConf(target.options); // an archive has no lightningd yet that could say so, and what --use names may be any
-  if (options.onUpgrade !== undefined) {
+  const lightning = target.options;
+  // lightningd will only answer, or say itself that its --conf file is not there: a snapshot would go to the wrong place
+  const isForInstalled = lightning.answersOnly || lightning.missingConf !== undefined;
+  const asInstalled = isForInstalled && options.from === undefined && options.use === undefined;
+  if (!asInstalled) refuseMissingConf(lightning); // an archive has no lightningd yet that could say so; --use may name any
+  if (!asInstalled && options.onUpgrade !== undefined) {
     const { refuseWhatLeaves, runUntilItEnds } = await import('./upgrade/supervisor.ts');
-    refuseWhatLeaves(target.options, inherited);
-    return runUntilItEnds(options.onUpgrade, target.lightningd, target.options, context, inherited);
+    refuseWhatLeaves(lightning.daemon, inherited);
+    return runUntilItEnds(options.onUpgrade, target.lightningd, lightning, context, inherited);
   }
-  warnOfForeignDirectory(target.options.lightningDir, context);
-  const confine =
-    options.confine && (await import('./confine.ts')).confinerFor(options.confine, target.options, context);
+  const program = asInstalled
+    ? { file: target.lightningd, argv: [Buffer.from(target.lightningd), ...options.args] }
+    : await takeProgram(target, options, context, inherited);
+  return launch(program, inherited);
+}
+
+/** Takes the snapshot, or holds the one that --use names. @returns its lightningd, ready to be launched */
+async function takeProgram(
+  target: Target,
+  options: RunOptions,
+  context: Context,
+  inherited: Inherited,
+): Promise<Program> {
+  const lightning = target.options;
+  warnOfForeignDirectory(lightning.lightningDir, context);
+  const landlock = options.confine && (await import('./confine.ts')).askLandlock(options.confine, context);
   const pinning =
     options.method === 'pin'
-      ? await (await import('./take/pinning.ts')).pinningFor(target, options, inherited)
+      ? await (await import('./take/pinning.ts')).pinningFor(lightning.daemon, options.from, inherited)
       : undefined;
   const { taken, store, args, subdaemons } =
     options.use === undefined
@@ -68,14 +75,17 @@ async function runSnapshot(options: RunOptions, context: Context, inherited: Inh
       : await (await import('./take/use-snapshot.ts')).useSnapshot(options.use, target, options, context);
   const snapshot = `${store}/${taken.id}`;
   const file = `${snapshot}/${taken.record.program}`;
-  const confinement = confine?.(taken, snapshot, subdaemons);
+  const confined = { taken, snapshot, subdaemons, allowExec: options.confine?.allowExec ?? [] };
+  const confinement =
+    landlock === undefined
+      ? undefined
+      : (await import('./confine.ts')).confine(landlock, confined, lightning, context);
   const pins = taken.pins?.map(({ fd }) => fd) ?? [];
   context.journal?.(launchLine(taken, snapshot));
   context.detail(`executing ${quote(file)} (${taken.record.version}, root ${taken.record.root})`);
-  return launch({
+  return {
     file,
     argv: [Buffer.from(file), ...absoluteLightningDirArgs(args, context.cwd)],
-    inherited,
     liveLock: taken.directory.fd,
     libraryPath:
       options.libraries === 'leave'
@@ -83,7 +93,7 @@ async function runSnapshot(options: RunOptions, context: Context, inherited: Inh
         : searchedDirectory(taken.record.files, taken.pins !== undefined, snapshot),
     keepOpen: confinement === undefined ? pins : [...pins, confinement.list],
     atLast: confinement?.enforce,
-  });
+  };
 }
 
 /** lightningd started by root goes on in another user's lightning-dir, and so do we, but not in silence. */

@@ -8,8 +8,7 @@ import type { Context } from './context.ts';
 import { foreignOwner } from './take/foreign-owner.ts';
 import { type Prepared, type PrepareOptions, prepare } from './take/prepare.ts';
 import type { StepTime } from './take/step-clock.ts';
-import { refuseMissingConf } from './take/target.ts';
-import { findTargetInTime } from './take/target-in-time.ts';
+import { findTargetInTime, refuseMissingConf } from './take/target.ts';
 
 /** What came of it; the shape of `snapshot --json`, described in docs/json.md. */
 export interface SnapshotResult {

@@ -32,12 +32,11 @@ import type { Inherited } from './inherited.ts';
 import { withLibraryPath } from './library-path.ts';
 
 /** The program to become. */
-export interface Launch {
+export interface Program {
   /** absolute path */
   readonly file: string;
   /** all of argv, argv[0] first */
   readonly argv: readonly Buffer[];
-  readonly inherited: Inherited;
   /** an open descriptor whose lock the program is to hold as long as it lives */
   readonly liveLock?: number | undefined;
   /** a directory to put before the caller's own LD_LIBRARY_PATH */
@@ -65,18 +64,13 @@ export function makeChildrenPossible({ blockedSignals }: Inherited): void {
 }
 
 /**
- * Becomes the program. Returns only by throwing, with standard error still usable.
+ * Becomes the program, with what this process has inherited as its own caller left it. Returns only by throwing, with standard error still usable.
  * @throws HoldfastError `NOT_FOUND` (127) or `NOT_EXECUTABLE` (126), as a shell would say; `SYSTEM`
  */
-export function launch({
-  file,
-  argv,
-  inherited,
-  liveLock,
-  libraryPath,
-  keepOpen = [],
-  atLast,
-}: Launch): never {
+export function launch(
+  { file, argv, liveLock, libraryPath, keepOpen = [], atLast }: Program,
+  inherited: Inherited,
+): never {
   const kept = [...keepOpen];
   try {
     if (liveLock !== undefined) kept.push(duplicate(liveLock, LEAST_LOCK_DESCRIPTOR));
@@ -99,7 +93,7 @@ export function launch({
   } catch (error) {
     ignoreSignal(SIGPIPE, true); // the error is still to be said, be it to nobody
     for (const fd of kept) setCloseOnExec(fd, true); // another program may be tried: it is to hold nothing of this one's
-    throw notExecuted(file, error);
+    throw executeError(file, error);
   }
 }
 
@@ -122,7 +116,7 @@ function has(set: bigint, signal: number): boolean {
  * env(1), nohup(1) and the shell: 127 for a file that is not there, 126 for all else. execve(2) answers ENOENT too for
  * a file that is there and whose interpreter is not.
  */
-function notExecuted(file: string, error: unknown): HoldfastError {
+function executeError(file: string, error: unknown): HoldfastError {
   const failed = systemError('execute', file, error);
   const missing = failed.errno === 'ENOENT' || failed.errno === 'ENOTDIR';
   const interpreter = missing && existsSync(file);

@@ -6,15 +6,12 @@
 import { readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { HoldfastError } from '../../errors.ts';
-import { joinPath } from '../../lightning/config/byte-string.ts';
-import { readLightningOptions } from '../../lightning/config/options.ts';
 import { monotonicMs, sleep } from '../../linux/time.ts';
-import { isSnapshotName, STORE_NAME } from '../../snapshot/store/layout.ts';
+import { isSnapshotName } from '../../snapshot/store/layout.ts';
 import type { SnapshotRecord } from '../../snapshot/store/record.ts';
 import type { Unsettled } from '../../snapshot/take/source.ts';
 import type { Context } from '../context.ts';
 import { recordOf } from '../installed/installed-now.ts';
-import { findTarget, type Target, type TargetOptions, type TimelyOptions } from './target.ts';
 
 /** How often to look again, ms. */
 const LOOK_MS = 100;
@@ -25,27 +22,35 @@ const YOUNG_MS = 2_000;
 /** What a file that is being replaced looks like: not there, or there and not yet to be executed (GNU install). */
 const PASSING: ReadonlySet<string> = new Set(['NOT_FOUND', 'NOT_EXECUTABLE', 'NOT_AN_INSTALLATION']);
 
+/** Where lightningd is looked for, and how long it is waited for. */
+export interface Sought {
+  /** the paths that the word LIGHTNINGD may mean */
+  readonly paths: readonly string[];
+  /** where a snapshot of it may be */
+  readonly store: string;
+  readonly settleMs: number;
+  /** false: it would only answer, and is not waited for */
+  readonly isWorthIt: boolean;
+}
+
 /**
- * As findTarget, which has thrown `first`; waits where lightningd is gone for a moment.
+ * Runs `look`, which has thrown `first`, until it finds lightningd, as long as that is gone for a moment.
  * @throws HoldfastError `NOT_FOUND`, `NOT_EXECUTABLE`
  */
-export async function awaitTarget(
-  options: TimelyOptions,
-  context: Context,
+export async function awaitTarget<T>(
+  look: () => T,
   first: HoldfastError,
-): Promise<Target> {
-  const deadline = monotonicMs() + options.settleMs;
-  const paths = candidates(options, context);
-  const { cwd, environment } = context;
-  const { lightningDir, answersOnly } = readLightningOptions(options.args, { cwd, home: environment.HOME });
-  const store = options.snapshotDir ?? `${lightningDir}/${STORE_NAME}`;
+  { paths, store, settleMs, isWorthIt }: Sought,
+  notice: Context['notice'],
+): Promise<T> {
+  const deadline = monotonicMs() + settleMs;
   const records = recordsOf(paths, store);
   if (first.code === 'NOT_EXECUTABLE') await refuseAltered(first, records);
-  return wait(() => findTarget(options, context), {
-    isWorthIt: () => !answersOnly && (records.length > 0 || paths.some(isChanging)),
+  return wait(look, {
+    isWorthIt: () => isWorthIt && (records.length > 0 || paths.some(isChanging)),
     deadline,
-    settleMs: options.settleMs,
-    notice: context.notice,
+    settleMs,
+    notice,
   });
 }
 
@@ -99,13 +104,6 @@ async function wait<T>(look: () => T, { isWorthIt, deadline, settleMs, notice }:
       await sleep(Math.min(LOOK_MS, Math.max(0, deadline - monotonicMs())));
     }
   }
-}
-
-/** The paths that the word may mean. */
-function candidates({ lightningd = 'lightningd' }: TargetOptions, { cwd, environment }: Context): string[] {
-  if (lightningd.includes('/')) return [joinPath(cwd, lightningd)];
-  const directories = (environment.PATH ?? '').split(':');
-  return directories.map(directory => joinPath(joinPath(cwd, directory), lightningd));
 }
 
 /** The records of the snapshots that were taken of one of these paths. */

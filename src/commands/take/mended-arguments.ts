@@ -8,11 +8,10 @@ import type { LightningOptions } from '../../lightning/config/lightning-options.
 import type { Taken } from '../../snapshot/take/terms.ts';
 import type { Context } from '../context.ts';
 import type { MendedArguments } from './configured-paths.ts';
-import type { Target } from './target.ts';
 
 /** Mends them, and says in a warning which configured programs run from where they are. @throws HoldfastError `CONFIG` */
 export async function mendArguments(
-  { options }: Target,
+  options: LightningOptions,
   args: readonly Buffer[],
   { id, record }: Pick<Taken, 'id' | 'record'>,
   store: string,

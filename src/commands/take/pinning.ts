@@ -8,8 +8,6 @@ import type { Inherited } from '../../launch/inherited.ts';
 import { parseStat } from '../../linux/proc/stat.ts';
 import { whyChildrenCannotLookIn } from '../../linux/process/child-probe.ts';
 import type { Pinning } from '../../snapshot/place/pin.ts';
-import type { PrepareOptions } from './prepare.ts';
-import type { Target } from './target.ts';
 
 /** From here on, so that LISTEN_FDS and what a shell numbers by hand stay below. */
 const LEAST_PIN = 20;
@@ -23,8 +21,8 @@ const WITHOUT = 'without --method=pin nothing needs that';
  *   could not look into its entry in /proc
  */
 export async function pinningFor(
-  { options: { daemon } }: Target,
-  { from }: PrepareOptions,
+  daemon: boolean,
+  from: string | undefined,
   { descriptors, nofileSoft }: Inherited,
 ): Promise<Pinning> {
   if (from !== undefined) {

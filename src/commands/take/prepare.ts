@@ -47,9 +47,9 @@ export interface Prepared extends MendedArguments {
 }
 
 /**
- * Takes the snapshot that this target is to run from; where the store executes nothing, in a fallback.
+ * Takes the snapshot that this target is to run from, says what the operator should know of it, and mends the arguments.
  * @param pinning with the method `pin`: see pinning.ts
- * @throws HoldfastError, see takeSnapshot and chooseFallback
+ * @throws HoldfastError, see takeSnapshot and chooseFallback; `CONFIG`, see mendConfiguredPaths
  */
 export async function prepare(
   target: Target,
@@ -57,101 +57,59 @@ export async function prepare(
   context: Context,
   pinning?: Pinning,
 ): Promise<Prepared> {
-  const place = options.snapshotDir ?? `${target.options.lightningDir}/${STORE_NAME}`;
-  const source: Source = await openSource(target, options, place, context);
-  const steps = new StepClock();
-  const terms = termsOf(options, context, pinning, source);
-  const observer = observerOf(terms, context, steps);
+  const { clock, ...held } = await takeWhereItRuns(target, options, context, pinning);
+  await tell(held.taken, options.method, context);
+  const mended = await mendArguments(target.options, options.args, held.taken, held.store, context);
+  return { ...held, ...mended, steps: clock.end() };
+}
+
+/** In the store, or where that executes nothing in the first fallback that does; the store then leads there. */
+async function takeWhereItRuns(
+  { lightningd, options: { lightningDir } }: Target,
+  options: PrepareOptions,
+  context: Context,
+  pinning: Pinning | undefined,
+): Promise<Pick<Prepared, 'taken' | 'store' | 'fallback'> & { readonly clock: StepClock }> {
+  const place = options.snapshotDir ?? `${lightningDir}/${STORE_NAME}`;
+  const terms = termsOf(options, context, pinning);
+  const source = await openSource(lightningd, [lightningDir, place], options, context);
+  const clock = new StepClock();
+  const observer = observerOf(clock, context);
   try {
     if (!existsSync(place)) await source.check?.(terms.settleMs, context.notice);
-    const { taken, ...chosen } = await takeWhereItRuns(place, source, {
-      terms,
-      observer,
-      target,
-      options,
-      context,
-    });
-    for (const line of await warningsOf(taken, source)) context.warn(line);
-    const silent = taken.record.answers?.filter(({ says }) => says === undefined) ?? [];
-    if (silent.length > 0) {
-      context.detail(
-        `of unknown version, as nothing in them tells: ${silent.map(({ path }) => path).join(', ')}`,
-      );
+    const store = makeStore(place, context);
+    const plan = { store, source, terms, observer };
+    try {
+      return { taken: await takeSnapshot(plan), store: place, fallback: undefined, clock };
+    } catch (error) {
+      if (!isNoexec(error) || !options.fallback) throw error;
+      observer.step('fallback');
+      const { chooseFallback } = await import('../../snapshot/fallback/choose.ts');
+      const { pointTo } = await import('../../snapshot/take/point-to.ts');
+      const needed = await source.neededBytes();
+      const { path, origin } = chooseFallback(place, { ...context, lightningDir }, needed);
+      context.warn(`${error.message}: using ${quote(path)} (${origin}); holdfast noexec-check says more`);
+      const fallback = openStore(path, context);
+      try {
+        const taken = await takeSnapshot({ ...plan, store: fallback });
+        const left = await pointTo(plan, `${path}/${taken.id}`);
+        const warnings = [...taken.warnings, ...left];
+        return { taken: { ...taken, warnings }, store: path, fallback: origin, clock };
+      } finally {
+        fallback.close();
+      }
+    } finally {
+      store.close();
     }
-    sayLibraries(taken, terms.method, context);
-    const mended = await mendArguments(target, options.args, taken, chosen.store, context);
-    return { taken, ...chosen, ...mended, steps: steps.end() };
   } finally {
     source.close?.();
   }
 }
 
-/** A forced method is so for the installation; libraries follow as well as they can (placement.ts). */
-function sayLibraries({ record }: Taken, method: Terms['method'], context: Context): void {
-  if (method === 'auto' || method === 'pin') return;
-  const others = record.files.filter(({ path, placement }) => isHeldLibrary(path) && placement !== method);
-  for (const { source, placement } of others)
-    context.detail(`a library cannot be had by ${method}: ${quote(source)} by ${placement}`);
-}
-
-interface Taking {
-  readonly terms: Terms;
-  readonly observer: Observer;
-  readonly target: Target;
-  readonly options: PrepareOptions;
-  readonly context: Context;
-}
-
-/** In the store, or where that executes nothing in the first fallback that does; the store then leads there. */
-async function takeWhereItRuns(
-  place: string,
-  source: Source,
-  { terms, observer, target, options, context }: Taking,
-): Promise<Pick<Prepared, 'taken' | 'store' | 'fallback'>> {
-  const store = makeStore(place, context);
-  try {
-    return {
-      taken: await takeSnapshot({ store, source, terms, observer }),
-      store: place,
-      fallback: undefined,
-    };
-  } catch (error) {
-    if (!isNoexec(error) || !options.fallback) throw error;
-    observer.step('fallback');
-    const { chooseFallback } = await import('../../snapshot/fallback/choose.ts');
-    const { pointTo } = await import('../../snapshot/take/point-to.ts');
-    const { lightningDir } = target.options;
-    const { path, origin } = chooseFallback(place, { ...context, lightningDir }, await source.neededBytes());
-    context.warn(`${error.message}: using ${quote(path)} (${origin}); holdfast noexec-check says more`);
-    const fallback = openStore(path, context);
-    try {
-      const taken = await takeSnapshot({ store: fallback, source, terms, observer });
-      const left = await pointTo({ store, source, terms, observer }, `${path}/${taken.id}`);
-      const warnings = [...taken.warnings, ...left];
-      return { taken: { ...taken, warnings }, store: path, fallback: origin };
-    } finally {
-      fallback.close();
-    }
-  } finally {
-    store.close();
-  }
-}
-
-async function openSource(
-  { lightningd, options: { lightningDir } }: Target,
-  { from, checksum, gate }: PrepareOptions,
-  place: string,
-  context: Context,
-): Promise<Source> {
-  if (from === undefined) return new InstallationSource(lightningd, { gate, apart: [lightningDir, place] });
-  return (await import('./archive-source.ts')).openArchiveSource(from, checksum, gate, context);
-}
-
 function termsOf(
-  { method, gate, libraries, settleMs, expectRoot }: PrepareOptions,
+  { method, gate, libraries, settleMs, expectRoot, from }: PrepareOptions,
   { uid, pid, environment }: Context,
   pinning: Pinning | undefined,
-  source: Source,
 ): Terms {
   return {
     owner: BigInt(uid),
@@ -162,43 +120,67 @@ function termsOf(
     gate,
     libraries,
     libraryPath: environment.LD_LIBRARY_PATH,
-    settleMs: source.identity === undefined ? settleMs : 0, // an archive does not settle
+    settleMs: from === undefined ? settleMs : 0, // an archive does not settle
     lockMs: Math.max(settleMs, LEAST_LOCK_MS),
     expectRoot,
-  };
-}
-
-function observerOf({ settleMs }: Terms, context: Context, steps: StepClock): Observer {
-  return {
-    step: name => {
-      steps.begin(name);
-      context.detail(name);
-    },
-    lockWait: holder => context.notice(`another holdfast works in the store, ${holder}: waiting for it`),
-    settling: reason =>
-      context.notice(`${reason.message}; waiting up to ${settleMs / 1000} s for it to settle`),
   };
 }
 
 /** Another launch may well work in the store for a moment, also where an upgrade is not to be waited for. */
 const LEAST_LOCK_MS = 5000;
 
-/** What the operator should know of a snapshot that is used, and what a new one has lost. */
-async function warningsOf(taken: Taken, source: Source): Promise<readonly string[]> {
-  const warnings = [...taken.warnings];
-  const program = taken.directory.at(taken.record.program);
-  if (isScript(program)) {
-    const other = (await import('../../lightning/installation/wrapper.ts')).executesAnother(program);
-    if (other !== undefined) {
-      warnings.push(
-        `${quote(source.path)} is a script that executes ${quote(other)}: what that starts is not protected; name it in the script's place`,
-      );
-    }
-  }
-  if (taken.reused || source.identity !== undefined) return warnings;
-  return [...warnings, ...(await import('./lost-by-copy.ts')).lostByCopy(taken.record)];
+/** @param apart directories that are no part of an installation, wherever they lie */
+async function openSource(
+  lightningd: string,
+  apart: readonly string[],
+  { from, checksum, gate }: PrepareOptions,
+  context: Context,
+): Promise<Source> {
+  if (from === undefined) return new InstallationSource(lightningd, { gate, apart });
+  return (await import('./archive-source.ts')).openArchiveSource(from, checksum, gate, context);
+}
+
+function observerOf(clock: StepClock, context: Context): Observer {
+  return {
+    step: name => {
+      clock.begin(name);
+      context.detail(name);
+    },
+    lockWait: holder => context.notice(`another holdfast works in the store, ${holder}: waiting for it`),
+    settling: (reason, settleMs) =>
+      context.notice(`${reason.message}; waiting up to ${settleMs / 1000} s for it to settle`),
+  };
 }
 
 function isNoexec(error: unknown): error is HoldfastError {
   return error instanceof HoldfastError && error.code === 'NOEXEC';
+}
+
+/** What the operator should know of a snapshot that is used, and what a new one has lost. */
+async function tell(taken: Taken, method: Method, context: Context): Promise<void> {
+  const { record, warnings, reused } = taken;
+  for (const line of warnings) context.warn(line);
+  const program = taken.directory.at(record.program);
+  if (isScript(program)) {
+    const other = (await import('../../lightning/installation/wrapper.ts')).executesAnother(program);
+    if (other !== undefined) {
+      context.warn(
+        `${quote(record.lightningd)} is a script that executes ${quote(other)}: what that starts is not protected; name it in the script's place`,
+      );
+    }
+  }
+  if (!reused && record.archiveIs === undefined) {
+    for (const line of (await import('./lost-by-copy.ts')).lostByCopy(record)) context.warn(line);
+  }
+  const silent = record.answers?.filter(({ says }) => says === undefined) ?? [];
+  if (silent.length > 0) {
+    context.detail(
+      `of unknown version, as nothing in them tells: ${silent.map(({ path }) => path).join(', ')}`,
+    );
+  }
+  if (method === 'auto' || method === 'pin') return;
+  // a forced method is so for the installation; libraries follow as well as they can (placement.ts)
+  const others = record.files.filter(({ path, placement }) => isHeldLibrary(path) && placement !== method);
+  for (const { source, placement } of others)
+    context.detail(`a library cannot be had by ${method}: ${quote(source)} by ${placement}`);
 }

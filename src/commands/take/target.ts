@@ -2,7 +2,8 @@
 import { HoldfastError, quote } from '../../errors.ts';
 import type { LightningOptions } from '../../lightning/config/lightning-options.ts';
 import { readLightningOptions } from '../../lightning/config/options.ts';
-import { locateLightningd } from '../../lightning/installation/locate.ts';
+import { candidatePaths, locateLightningd } from '../../lightning/installation/locate.ts';
+import { STORE_NAME } from '../../snapshot/store/layout.ts';
 import type { Context } from '../context.ts';
 
 /** How the operator named it. */
@@ -28,24 +29,45 @@ export interface Target {
   readonly options: LightningOptions;
 }
 
-/** Finds lightningd, and reads its command line and configuration. @throws HoldfastError */
-export function findTarget({ lightningd, from, args }: TargetOptions, context: Context): Target {
-  const { cwd, environment } = context;
-  const found = from ?? locate({ lightningd }, context);
-  const options = readLightningOptions(args, { cwd, home: environment.HOME }, 'ours');
-  if (options.missingConf === undefined) {
-    for (const reason of options.unreadable) context.warn(`${reason}: lightningd goes on without it`);
+/**
+ * As findTarget; where lightningd is gone for a moment, this waits for it, and where it lost its execute bits through a
+ * snapshot, the error says so. What waits is loaded only then. @throws HoldfastError
+ */
+export async function findTargetInTime(options: TimelyOptions, context: Context): Promise<Target> {
+  const look = () => findTarget(options, context);
+  try {
+    return look();
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || !GONE.has(error.code)) throw error;
+    const { cwd, environment } = context;
+    const paths = candidatePaths(options.lightningd ?? DEFAULT_WORD, environment, cwd);
+    const { lightningDir, answersOnly } = readLightningOptions(options.args, { cwd, home: environment.HOME });
+    const store = options.snapshotDir ?? `${lightningDir}/${STORE_NAME}`;
+    const { awaitTarget } = await import('./gone.ts');
+    const sought = { paths, store, settleMs: options.settleMs, isWorthIt: !answersOnly };
+    return awaitTarget(look, error, sought, context.notice);
   }
-  return { lightningd: found, options };
+}
+
+const GONE: ReadonlySet<string> = new Set(['NOT_FOUND', 'NOT_EXECUTABLE']);
+
+/** What LIGHTNINGD is where nobody names it. */
+const DEFAULT_WORD = 'lightningd';
+
+/** Finds lightningd, and reads its command line and configuration. @throws HoldfastError */
+export function findTarget(options: TargetOptions, context: Context): Target {
+  const lightningd = options.from ?? locate(options.lightningd, context);
+  const { cwd, environment } = context;
+  const lightning = readLightningOptions(options.args, { cwd, home: environment.HOME }, 'ours');
+  if (lightning.missingConf === undefined) {
+    for (const reason of lightning.unreadable) context.warn(`${reason}: lightningd goes on without it`);
+  }
+  return { lightningd, options: lightning };
 }
 
 /** The installed lightningd, by path or in PATH. @throws HoldfastError `NOT_FOUND`, `NOT_EXECUTABLE` */
-export function locate(
-  { lightningd }: Pick<TargetOptions, 'lightningd'>,
-  { cwd, environment, self }: Context,
-): string {
-  const skip = (path: string): boolean => path === self;
-  return locateLightningd(lightningd ?? 'lightningd', { PATH: environment.PATH }, cwd, skip);
+export function locate(word: string | undefined, { cwd, environment, self }: Context): string {
+  return locateLightningd(word ?? DEFAULT_WORD, environment, cwd, path => path === self);
 }
 
 /** A snapshot would go to the wrong lightning-dir. @throws HoldfastError `CONFIG` */

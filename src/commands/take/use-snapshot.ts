@@ -77,7 +77,7 @@ export async function useSnapshot(
     const found = { directory, id: basename(path), record };
     await checkProgram(store, found);
     await pointCurrent(store, place, found.id, context);
-    const mended = await mendArguments(target, args, found, store.path, context);
+    const mended = await mendArguments(target.options, args, found, store.path, context);
     return { taken: { ...found, reused: true, wiped: [], warnings: [] }, store: store.path, ...mended };
   } finally {
     store.close();

@@ -77,7 +77,7 @@ export async function runUntilItEnds(
 }
 
 /** @throws HoldfastError `USAGE` for what cannot be restarted: a daemon leaves its parent */
-export function refuseWhatLeaves({ daemon }: LightningOptions, { environment }: Inherited): void {
+export function refuseWhatLeaves(daemon: boolean, { environment }: Inherited): void {
   if (environment === undefined) {
     throw new HoldfastError('UNSUPPORTED', '--on-upgrade needs to be started by bin/holdfast');
   }

@@ -43,16 +43,24 @@ interface Included {
 
 /**
  * Hands every line of `path` (absolute) and of what it includes to `take`, in the order in which lightningd sees them.
- * Returns the files that were read, the including one first; undefined when there is no such file.
- * @throws HoldfastError CONFIG, naming the file and the line of the include: a file that cannot be read or is no
- * regular one, an included file that is missing, a loop, more than MAX_CONFIG_BYTES
+ * @returns the files that were read, the including one first; undefined when there is no such file; why this very file
+ *   cannot be opened or read: grab_file() of ccan/tal/grab_file fails then, and lightningd goes on without its default
+ *   configuration files
+ * @throws HoldfastError CONFIG, naming the file and the line of the include: one that is no regular file, an included file
+ *   that is missing or cannot be read, a loop, more than MAX_CONFIG_BYTES
  */
 export function readConfigFile(
   path: ByteString,
   take: (line: ConfigLine) => void,
-): readonly ByteString[] | undefined {
+): readonly ByteString[] | HoldfastError | undefined {
   const reading: Reading = { take, files: [], bytes: 0 };
-  return readInto(reading, path, []) ? reading.files : undefined;
+  try {
+    return readInto(reading, path, []) ? reading.files : undefined;
+  } catch (error) {
+    const isOfThisFile = reading.files.length === 0; // those that it includes come when it was read itself
+    if (isOfThisFile && error instanceof HoldfastError && error.errno !== undefined) return error;
+    throw error;
+  }
 }
 
 /** Returns false when the file is not there. `from` is the chain of includes that led here. */
@@ -164,14 +172,6 @@ function refusalError(
     hint,
     errno,
   });
-}
-
-/**
- * Does the error say that this very file cannot be opened or read, and no other that it includes? grab_file() of
- * ccan/tal/grab_file fails then, and lightningd goes on without its default configuration files.
- */
-export function cannotBeRead(path: ByteString, error: unknown): error is HoldfastError {
-  return error instanceof HoldfastError && error.errno !== undefined && error.path === decodeForDisplay(path);
 }
 
 /** `/etc/lightningd/config line 3: cannot include '/etc/lightningd/more'` */

@@ -4,9 +4,10 @@
  * lightningd/options.c, step by step. What lightningd would reject is left for it to reject: such a setting counts for
  * nothing here. Never changes a word but a relative `--lightning-dir`, and never prints.
  */
+import { HoldfastError } from '../../errors.ts';
 import { byteString, bytesOf, joinPath } from './byte-string.ts';
 import { commandLineOptions, nameAndValue } from './command-line.ts';
-import { type ConfigLine, cannotBeRead, readConfigFile } from './config-file.ts';
+import { type ConfigLine, readConfigFile } from './config-file.ts';
 import { type FilesRead, type LightningOptions, toLightningOptions } from './lightning-options.ts';
 import { configFileOf, type LaunchContext, matters, type Setting, settle } from './settings.ts';
 
@@ -52,14 +53,14 @@ export function readLightningOptions(
       const setting = { ...nameAndValue(line.text), source, at: line };
       if (matters(setting)) lines.push(setting);
     };
-    try {
-      const found = readConfigFile(path, take);
-      if (found === undefined && source === '--conf') files.missingConf = path;
-      files.names.push(...(found ?? []));
-    } catch (error) {
-      if (reads !== 'ours' || !cannotBeRead(path, error)) throw error;
-      if (source === '--conf') files.missingConf = path;
-      files.unreadable.push(error.message);
+    const found = readConfigFile(path, take);
+    const isMissing = found === undefined || found instanceof HoldfastError;
+    if (isMissing && source === '--conf') files.missingConf = path;
+    if (found instanceof HoldfastError) {
+      if (reads !== 'ours') throw found;
+      files.unreadable.push(found.message);
+    } else if (found !== undefined) {
+      files.names.push(...found);
     }
     state = settle([...lines, ...words], context);
   }

@@ -26,12 +26,11 @@ export function locateLightningd(
   cwd: string,
   skip: (realPath: string) => boolean = () => false,
 ): string {
-  if (word.includes('/')) return checkPath(joinPath(cwd, word), word, skip);
-  const searched = env.PATH ?? DEFAULT_PATH;
+  const paths = candidatePaths(word, env, cwd);
+  if (word.includes('/')) return checkPath(paths[0] ?? word, word, skip);
   let refused: { readonly path: string; readonly error: NodeJS.ErrnoException } | undefined;
   let skipped: string | undefined;
-  for (const directory of word === '' ? [] : searched.split(':')) {
-    const path = joinPath(joinPath(cwd, directory), word);
+  for (const path of paths) {
     const error = whyNot(path);
     if (error === undefined) {
       if (!skip(realpathSync.native(path))) return path;
@@ -43,7 +42,17 @@ export function locateLightningd(
     }
   }
   if (refused !== undefined) throw executeError(refused.path, refused.error);
-  throw notFoundError(word, env.PATH === undefined ? `${searched} (PATH is not set)` : searched, skipped);
+  throw notFoundError(word, env.PATH ?? `${DEFAULT_PATH} (PATH is not set)`, skipped);
+}
+
+/** The paths that a word may mean, in the order in which they are tried. Looks at nothing. */
+export function candidatePaths(
+  word: string,
+  { PATH = DEFAULT_PATH }: { readonly PATH?: string | undefined },
+  cwd: string,
+): string[] {
+  if (word.includes('/')) return [joinPath(cwd, word)];
+  return word === '' ? [] : PATH.split(':').map(directory => joinPath(joinPath(cwd, directory), word));
 }
 
 function checkPath(path: string, word: string, skip: (realPath: string) => boolean): string {

@@ -2,7 +2,15 @@
  * The store: the directory that holds snapshots. Entered once, with O_NOFOLLOW; all work in it goes through the open
  * directory. What we did not make is refused, and left as it was.
  */
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync } from 'node:fs';
+import {
+  type BigIntStats,
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import { Directory } from '../../linux/files/directory.ts';
@@ -41,7 +49,8 @@ export function makeStore(path: string, owner: Owner): Directory {
 export function openStore(path: string, owner: Owner): Directory {
   const store = enter(path);
   try {
-    checkOwner(store, owner);
+    const stat = store.stat();
+    checkOwner(path, stat, owner);
     listStore(store); // refused before anything is made in it
   } catch (error) {
     store.close();
@@ -147,28 +156,27 @@ function enter(path: string): Directory {
   }
 }
 
-function checkOwner(store: Directory, owner: Owner): void {
-  const stat = store.stat();
+function checkOwner(path: string, stat: BigIntStats, owner: Owner): void {
   const uid = Number(stat.uid);
   // root may enter another user's store: he could anyway, and lightningd started by root does the same
   if (uid !== owner.uid && owner.uid !== 0) {
     throw new HoldfastError(
       'STORE_REFUSED',
-      `${quote(store.path)} belongs to user ${uid}, not to user ${owner.uid} who runs this`,
+      `${quote(path)} belongs to user ${uid}, not to user ${owner.uid} who runs this`,
       {
-        path: store.path,
+        path,
         // never by changing owners below it: what it has is linked, maybe, and the installation's too
         hint: [
           `run this as user ${uid}`,
-          `or, when no node runs from it, remove it as that user or root, and the next launch makes its own: rm -r ${quote(store.path)}`,
+          `or, when no node runs from it, remove it as that user or root, and the next launch makes its own: rm -r ${quote(path)}`,
         ],
       },
     );
   }
   if ((stat.mode & 0o022n) !== 0n) {
-    throw new HoldfastError('STORE_REFUSED', `${quote(store.path)} is writable by group or others`, {
-      path: store.path,
-      hint: [`chmod go-w ${quote(store.path)}`],
+    throw new HoldfastError('STORE_REFUSED', `${quote(path)} is writable by group or others`, {
+      path,
+      hint: [`chmod go-w ${quote(path)}`],
     });
   }
 }

@@ -74,7 +74,7 @@ export async function takeSnapshot(plan: Plan): Promise<Taken> {
     if (!('unsettled' in outcome)) return outcome;
     const left = deadline - monotonicMs();
     if (left <= 0) throw outcome.unsettled;
-    if (!said) observer.settling(outcome.unsettled);
+    if (!said) observer.settling(outcome.unsettled, terms.settleMs);
     said = true;
     observer.step('settle');
     await sleep(Math.min(left, outcome.retryInMs ?? LOOK_MS));

@@ -44,8 +44,8 @@ export interface Observer {
   readonly step: (name: string) => void;
   /** somebody else works in the store for over a second: who that is */
   readonly lockWait: (holder: string) => void;
-  /** called once: an upgrade must settle first */
-  readonly settling: (reason: HoldfastError) => void;
+  /** called once: an upgrade must settle first, and is waited for that long */
+  readonly settling: (reason: HoldfastError, settleMs: number) => void;
 }
 
 /** A snapshot that agrees with what it was taken from; its directory carries our live lock. */

@@ -16,6 +16,7 @@ import { put } from '../installation/installed-tree.ts';
 function read(path: string): { lines: ConfigLine[]; files: readonly string[] | undefined } {
   const lines: ConfigLine[] = [];
   const files = readConfigFile(byteString(path), line => lines.push(line));
+  if (files instanceof HoldfastError) throw files;
   return { lines, files };
 }
 
