@@ -85,9 +85,13 @@ export class HoldfastError extends Error {
 /** The errno name (`ENOENT`) of an error thrown by Node or by src/linux, or undefined. */
 export function errnoOf(error: unknown): string | undefined {
   if (error instanceof HoldfastError) return error.errno;
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  const { code, errno } = (error ?? {}) as NodeJS.ErrnoException;
+  if (errno === -STALE) return 'ESTALE';
   return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }
+
+/** errno(3): the file that a descriptor or a path led to on NFS or FUSE is gone. Node has neither name nor words for it. */
+const STALE = 116;
 
 /**
  * Words a failed system call: `cannot <what> '<path>': <the errno's words> (<errno>, <syscall>)`.
@@ -105,7 +109,7 @@ export function systemError(
   const call = syscall === undefined ? '' : `, ${syscall}`;
   return new HoldfastError(
     'SYSTEM',
-    `cannot ${what} ${quote(path)}: ${strerrorOf(error)} (${code ?? 'no errno'}${call})`,
+    `cannot ${what} ${quote(path)}: ${strerrorOf(error)} (${errno ?? code ?? 'no errno'}${call})`,
     {
       path,
       syscall,
@@ -172,6 +176,7 @@ export function errnoWords(error: unknown): string {
 function strerrorOf(error: unknown): string {
   const errno = errnoOf(error);
   const message = error instanceof Error ? error.message : String(error);
+  if (errno === 'ESTALE') return 'stale file handle';
   if (errno === undefined || !message.startsWith(`${errno}: `)) return message;
   return message.slice(errno.length + 2).split(', ')[0] ?? message;
 }

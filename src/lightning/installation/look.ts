@@ -45,6 +45,7 @@ export function follow(link: string): string {
     switch (errnoOf(error)) {
       case 'ENOENT':
       case 'ENOTDIR':
+      case 'ESTALE':
         // No errno among the facts: the link is there and dangles, looking again does not help.
         if (lookAt(link, link).isSymbolicLink()) throw refuse(link, 'the symbolic link leads to nothing');
         throw lookFailed(link, error);
@@ -72,7 +73,7 @@ export function checkDirectoryLink(
 
 function lookFailed(path: string, error: unknown): HoldfastError {
   const errno = errnoOf(error);
-  const vanished = errno === 'ENOENT' || errno === 'ENOTDIR';
+  const vanished = errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'ESTALE';
   const { syscall } = error as NodeJS.ErrnoException;
   const what = vanished
     ? `${quote(path)} vanished while it was looked at`

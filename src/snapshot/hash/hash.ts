@@ -174,7 +174,8 @@ function openRequest(request: HashRequest): number {
     throw failed('look at', request, error);
   }
   closeSync(fd);
-  throw new HoldfastError('BAD_SOURCE', `${quote(path)} is no regular file`, { path });
+  // it was one when it was listed
+  throw new HoldfastError('BAD_SOURCE', `${quote(path)} is no regular file`, { path, errno: 'ESTALE' });
 }
 
 async function writeAll(request: HashRequest, to: number, bytes: Buffer): Promise<void> {

@@ -6,6 +6,7 @@
  * launch that fails leaves the store with the snapshots that it had.
  */
 import { errnoOf, HoldfastError } from '../../errors.ts';
+import { isBelow } from '../../linux/files/path.ts';
 import { monotonicMs, sleep } from '../../linux/time.ts';
 import { setCurrent } from '../store/current.ts';
 import { isOfRoot } from '../store/layout.ts';
@@ -95,7 +96,7 @@ async function attempt(work: Work): Promise<Taken | Unsettled> {
   try {
     return (await perform(work, STEPS)) ?? work.hand();
   } catch (error) {
-    if (!isPassing(error)) throw error;
+    if (!isPassing(error, work)) throw error;
     return { unsettled: asGateError(error) };
   } finally {
     await work.close();
@@ -177,13 +178,24 @@ async function wipeOthers(work: Work): Promise<undefined> {
 const NO_CURRENT =
   "the disk is full: 'current' cannot be made to lead to the snapshot, and status and verify may look at another one";
 
-/** Does this error mean that somebody is replacing files just now? */
-function isPassing(error: unknown): error is HoldfastError {
-  return error instanceof HoldfastError && error.code === 'BAD_SOURCE' && PASSING.has(error.errno ?? '');
+/**
+ * Does this error mean that somebody is replacing files just now? Any call on one of them may be the first that finds it
+ * gone; what is in the store is nobody's to replace.
+ */
+function isPassing(error: unknown, { store, source }: Work): error is HoldfastError {
+  if (!(error instanceof HoldfastError)) return false;
+  const { code, errno = '', path = '' } = error;
+  if (code === 'BAD_SOURCE') return PASSING.has(errno);
+  if (code !== 'SYSTEM' && code !== 'UNREADABLE') return false;
+  if (source.identity !== undefined) return false; // an archive is not upgraded in place
+  return GONE.has(errno) && !isBelow(path, store.path) && !isBelow(path, '/proc');
 }
 
 /** ESTALE: not the file that was listed any more; ENOENT: gone since its directory was read. */
 const PASSING: ReadonlySet<string> = new Set(['ESTALE', 'ENOENT']);
+
+/** What calls say of a file that has gone: ENOTDIR where another is in its directory's place, ELOOP a link in its own. */
+const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ESTALE', 'ELOOP']);
 
 /** After the settling time such an error is final, and says what it is: an upgrade that does not end. */
 function asGateError(error: HoldfastError): HoldfastError {
