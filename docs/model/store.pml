@@ -161,7 +161,7 @@ inline removeTree(x, still) {
   :: !(still) -> break
   od }
 
-/* wipe.ts, liveness.ts: of the set m, all that are not live, each locked, asked for, removed and let go. With .lock */
+/* wipe.ts, liveness.ts, removeEntry: of the set m, all that are not live, each locked, asked for, set aside, removed and let go. With .lock */
 #define EXE(x)    (dir[x].f[0] >= COPIED -> COPIED + x : dir[x].f[0])
 #define PID(q)    (IN(forked, q) -> 4 + q : q)
 #define SHOWS(q)  (phase[q] == NODE && !IN(HIDDEN, q) && MUT != 3)
@@ -196,7 +196,12 @@ inline wipe() {
            d_step { hit = 0; ALL(NL, hit = hit | (dir[x].f[0] && !BY_LOCK(x) && IN(procs, q) && exe[q] == EXE(x)));
                     procs = (MUT == 20 -> procs : 0);                                           /* what it has; close */
                     dir[x].ex = (hit || MUT == 16 -> 0 : me + 1); wiped = wiped | (!hit && d && IS_SNAPSHOT(dir[x].name) && SOUND(x)) }
-           if :: hit :: else -> removeTree(x, (dir[x].name != 0)); changed = 1 fi;
+           if
+           :: hit
+           :: else ->
+              d_step { if :: IS_SNAPSHOT(dir[x].name) && MUT != 16 && MUT != 24 -> dir[x].name = STAGING; dir[x].by = NL :: else fi }   /* rename */
+              removeTree(x, (dir[x].name != 0)); changed = 1
+           fi;
            dir[x].ex = (dir[x].ex == me + 1 -> 0 : dir[x].ex)
         fi
      fi
@@ -524,17 +529,17 @@ end_look:
 }
 
 proctype Reader() {
-  byte x; bit miss;
+  byte x, n; bit miss;
   do :: x < ND - 1 -> x++ :: break od;
 end:
-  atomic { IS_SNAPSHOT(dir[x].name); dir[x].open = 1 }                                          /* realpath, open */
+  atomic { IS_SNAPSHOT(dir[x].name); n = dir[x].name; dir[x].open = 1 }                         /* realpath, open */
   if
   :: d_step { dir[x].ex == 0; ADD(dir[x].sh, NL) }                                              /* flock LOCK_SH, again and again */
   :: dir[x].ex && MUT == 16                                                                     /* refused: never mind */
   fi;
   miss = miss | !dir[x].f[0]; miss = miss | !dir[x].f[1]; miss = miss | !dir[x].root;           /* what is there */
-  d_step { NEVER(damaged_was_said, CHECKED(TOLD) && dir[x].name != 0 && miss) }                 /* fstat: no name, then it was removed */
-  atomic { DROP(dir[x].sh, NL); dir[x].open = 0; x = 0; miss = 0 }
+  d_step { NEVER(damaged_was_said, CHECKED(TOLD) && dir[x].name == n && miss) }                 /* lstat: another name or none, then it was removed */
+  atomic { DROP(dir[x].sh, NL); dir[x].open = 0; x = 0; n = 0; miss = 0 }
 }
 
 init {

@@ -3,12 +3,12 @@
  * the rest of the machine goes on, then the launch does. docs/model/ has the same moments for every order of calls.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { removeSync } from 'fs-extra/esm';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { damageOf, sample } from '../helpers/faults.ts';
-import { HOLDFAST, snapshotJson } from '../helpers/holdfast.ts';
+import { HOLDFAST, holdfast, snapshotJson } from '../helpers/holdfast.ts';
 import { copyOfSleep, Running, script, until } from '../helpers/running.ts';
 import {
   ageDirectories,
@@ -19,7 +19,7 @@ import {
   tempDir,
   upgrade,
 } from '../helpers/stand-in.ts';
-import { callsOn, noStrace, stopAfter, type TracedCall } from '../helpers/strace.ts';
+import { callsOn, inject, noStrace, stopAfter, type TracedCall } from '../helpers/strace.ts';
 
 beforeEach(ctx => {
   const reason = noCompiler() ?? noStrace();
@@ -112,25 +112,54 @@ test('a node that goes on as its own child while processes are listed keeps its 
   expect({ status, kept }).toEqual({ status: 0, kept: true });
 });
 
-test('verify does not call a snapshot damaged that a launch is removing', async () => {
-  const make = () => {
-    const dir = tempDir();
-    const { installed, next } = makePair(dir);
-    const lightningDir = join(dir, 'lightning');
-    const words = ['--settle=0', installed.lightningd, `--lightning-dir=${lightningDir}`];
-    const old: string = snapshotJson(words).path;
-    upgrade('rename', next.prefix, installed.prefix);
-    ageDirectories(installed.prefix);
-    return { old, command: [HOLDFAST, 'snapshot', ...words] };
-  };
-  const first = make();
-  const removals = callsOn(['/proc/self/fd/'], first.command).filter(
-    ({ name, line }) => /^(unlink|rmdir)/.test(name) && !line.includes('.staging'),
+/** An installation that was upgraded since its snapshot `old` was taken, and the launch that wipes that. */
+function makeOld() {
+  const dir = tempDir();
+  const { installed, next } = makePair(dir);
+  const lightningDir = join(dir, 'lightning');
+  const words = ['--settle=0', installed.lightningd, `--lightning-dir=${lightningDir}`];
+  const old: string = snapshotJson(words).path;
+  upgrade('rename', next.prefix, installed.prefix);
+  ageDirectories(installed.prefix);
+  return { dir, lightningDir, old, words, command: [HOLDFAST, 'snapshot', ...words] };
+}
+
+/** Its calls by which that is locked, set aside and removed. */
+function callsOnOld(): TracedCall[] {
+  const { old, command } = makeOld();
+  const calls = callsOn([old, '/proc/self/fd/'], command);
+  const locked = calls.findLastIndex(
+    ({ name, line }) => name === 'flock' && line.includes(`${old}>, LOCK_EX`),
   );
-  expect(removals.length).toBeGreaterThan(4);
+  const removals = calls.slice(locked).filter(({ name }) => /^(flock|rename|unlink|rmdir)/.test(name));
+  expect(removals.length).toBeGreaterThan(6);
+  return removals;
+}
+
+test('a launch that is killed while it removes a snapshot leaves nothing that looks like a damaged one', () => {
+  for (const call of sample(callsOnOld(), 6)) {
+    const { dir, lightningDir, old, words, command } = makeOld();
+    inject(call, 'signal=KILL', dir, command);
+    const [verified, all] = [
+      ['verify', old],
+      ['verify', `--lightning-dir=${lightningDir}`],
+    ].map(args => holdfast(args));
+    // whole, or none
+    expect([verified?.status, verified?.stderr], call.line).toEqual(
+      existsSync(old) ? [0, ''] : [2, expect.stringContaining('there is no snapshot at')],
+    );
+    expect(all, call.line).toMatchObject({ status: 0 });
+    const { path } = snapshotJson(words);
+    const store = join(lightningDir, 'subdaemons');
+    expect(readdirSync(store).sort()).toEqual(['.lock', 'CACHEDIR.TAG', basename(path), 'current'].sort());
+  }
+});
+
+test('verify does not call a snapshot damaged that a launch is removing', async () => {
+  const removals = callsOnOld();
   const problems: string[] = [];
-  for (const call of sample(removals, 4)) {
-    const { old, command } = make();
+  for (const call of sample(removals, 6)) {
+    const { old, command } = makeOld();
     let verify: ReturnType<typeof start> | undefined;
     await stopAfter(call, command, async () => {
       verify = start(HOLDFAST, ['verify', old]);

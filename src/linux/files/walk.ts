@@ -40,27 +40,33 @@ interface Level {
   readonly below: Buffer[];
 }
 
-/** Walks `name` in `parent`, be it a directory or not; one that is not there is none, and no failure. */
-export function walk(parent: Directory, name: string, visitor: Visitor): void {
-  new Walk(parent, visitor).from(Buffer.from(name));
+/**
+ * Walks `name` in `parent`, be it a directory or not; one that is not there is none, and no failure.
+ * @param shownAs its name in messages
+ */
+export function walk(parent: Directory, name: string, visitor: Visitor, shownAs = name): void {
+  new Walk(parent, visitor, { name: Buffer.from(name), shownAs }).start();
 }
 
 class Walk {
   readonly #parent: Directory;
   readonly #visitor: Visitor;
   readonly #mount: string;
+  readonly #top: { readonly name: Buffer; readonly shownAs: string };
   readonly #levels: Level[] = [];
   /** of the directory that the walk is in; the parent's own is not ours to close */
   #fd: number;
 
-  constructor(parent: Directory, visitor: Visitor) {
+  constructor(parent: Directory, visitor: Visitor, top: { readonly name: Buffer; readonly shownAs: string }) {
     this.#parent = parent;
     this.#visitor = visitor;
+    this.#top = top;
     this.#fd = parent.fd;
     this.#mount = mountOf(parent.fd);
   }
 
-  from(name: Buffer): void {
+  start(): void {
+    const { name } = this.#top;
     const isDirectory = this.#attempt(name, 'look at', path => lstatSync(path).isDirectory());
     if (isDirectory === undefined) return;
     try {
@@ -153,8 +159,9 @@ class Walk {
   /** The path as an operator would type it; the middle of a very deep one is left out. */
   #show(name: Buffer): string {
     const deep = this.#levels.length > MOST_SHOWN;
-    const names = this.#levels.slice(0, MOST_SHOWN).map(level => `${level.name}`);
-    return [this.#parent.path, ...names, ...(deep ? ['…'] : []), `${name}`].join('/');
+    const shown = (each: Buffer) => (each === this.#top.name ? this.#top.shownAs : `${each}`);
+    const names = this.#levels.slice(0, MOST_SHOWN).map(level => shown(level.name));
+    return [this.#parent.path, ...names, ...(deep ? ['…'] : []), shown(name)].join('/');
   }
 }
 

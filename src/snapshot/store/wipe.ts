@@ -18,7 +18,7 @@ export async function wipe(
 ): Promise<string[]> {
   if (names.length === 0) return []; // as for most launches: nothing more is loaded
   const { claim } = await import('./liveness.ts');
-  const { removeTree } = await import('./remove-tree.ts');
+  const { removeEntry } = await import('./remove-tree.ts');
   const remove = (name: string): HoldfastError | 'gone' | undefined => {
     const claimed = claim(store, name);
     if (claimed.is === 'live') return undefined;
@@ -26,7 +26,7 @@ export async function wipe(
     if (claimed.is === 'unknown') return claimed.error;
     try {
       // its lock is held until all of it is removed: verify waits for that, and does not take the rest for damage
-      return removeTree(store, name) ?? 'gone';
+      return removeEntry(store, name) ?? 'gone';
     } finally {
       claimed.release();
     }

@@ -84,7 +84,7 @@ export async function verifySnapshot(path: string, options: VerifyOptions = {}):
   const real = resolveLinks(path);
   const directory = Directory.open(real);
   try {
-    await keepFromWipe(directory, path);
+    await keepFromWipe(directory, real, path);
     const scanned = scan(directory);
     if (!looksLikeSnapshot(basename(real), scanned)) throw noSnapshot(path, 'there is no snapshot in');
     const ledger = new Ledger();
@@ -127,7 +127,7 @@ export async function verifySnapshot(path: string, options: VerifyOptions = {}):
     }
     checkAltered(record, ledger);
     // wiped before we had the lock, or where there is none: what is missing then is no finding
-    if (directory.stat().nlink === 0n) throw noSnapshot(path, 'the snapshot was removed meanwhile:');
+    if (isRemoved(directory, real)) throw noSnapshot(path, 'the snapshot was removed meanwhile:');
     return {
       manifest,
       libraries: libraries.document,
@@ -177,12 +177,24 @@ const POLL_MS = 10;
  * had (a file system without flock, no koffi) we go without: a wipe at this very moment would look like damage.
  * @throws HoldfastError `NO_SNAPSHOT` where it is being removed
  */
-async function keepFromWipe(directory: Directory, path: string): Promise<void> {
+async function keepFromWipe(directory: Directory, real: string, path: string): Promise<void> {
   const deadline = monotonicMs() + WIPE_MS;
   while (isRefused(directory)) {
-    if (directory.stat().nlink === 0n) throw noSnapshot(path, 'the snapshot was removed meanwhile:');
+    if (isRemoved(directory, real)) throw noSnapshot(path, 'the snapshot was removed meanwhile:');
     if (monotonicMs() > deadline) throw noSnapshot(path, 'a launch is removing the snapshot');
     await sleep(POLL_MS);
+  }
+}
+
+/** It has no name any more, or, half removed by a launch that was killed, another one (store/wipe.ts). */
+function isRemoved(directory: Directory, real: string): boolean {
+  const stat = directory.stat();
+  if (stat.nlink === 0n) return true;
+  try {
+    const there = lstatSync(real, { bigint: true, throwIfNoEntry: false });
+    return there?.ino !== stat.ino || there.dev !== stat.dev;
+  } catch {
+    return false; // closed to us since: nothing is known of it
   }
 }
 
