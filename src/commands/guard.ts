@@ -7,9 +7,9 @@ import { realpathSync } from 'node:fs';
 import { HoldfastError } from '../errors.ts';
 import { locateLightningd } from '../lightning/installation/locate.ts';
 import { findNodes, type LightningNode } from '../lightning/nodes/nodes.ts';
+import { recordAt } from '../snapshot/store/find-records.ts';
 import { type Verdict, worst } from '../verdict.ts';
 import type { Context } from './context.ts';
-import { recordOf } from './installed/installed-now.ts';
 import { whyRestart } from './libraries/now.ts';
 import { librariesOf } from './libraries/of-node.ts';
 import { type NodeOrigin, originOf } from './running/node-snapshot.ts';
@@ -115,7 +115,7 @@ async function judge(
 
 /** A node with held libraries has none. */
 async function libraryTrouble(node: LightningNode, origin: NodeOrigin): Promise<string | null> {
-  const record = origin.snapshot === undefined ? undefined : recordOf(origin.snapshot);
+  const record = origin.snapshot === undefined ? undefined : recordAt(origin.snapshot);
   const libraries = await librariesOf(node, origin, record);
   return (libraries && whyRestart(libraries)) ?? null;
 }

@@ -6,7 +6,7 @@ import { type ErrorCode, HoldfastError, quote } from '../errors.ts';
 import type { Inherited } from '../launch/inherited.ts';
 import { launch } from '../launch/launch.ts';
 import type { Context } from './context.ts';
-import { locate, type TargetOptions } from './take/target.ts';
+import { installedProgram, locate, type TargetOptions } from './take/target.ts';
 
 /** What was asked of the launch that failed. */
 export interface FailedLaunch extends TargetOptions {
@@ -42,7 +42,7 @@ export function startPlain(
   const reason = error instanceof Error ? error.message : String(error);
   context.warn(`${reason}: no snapshot, and ${quote(lightningd)} is started as it is (--or-plain)`);
   context.warn('an upgrade of the installation will reach this node while it runs');
-  return launch({ file: lightningd, argv: [Buffer.from(lightningd), ...options.args] }, inherited);
+  return launch(installedProgram(lightningd, options.args), inherited);
 }
 
 function isReason(error: unknown, { from, expectRoot, confine }: FailedLaunch): boolean {

@@ -1,4 +1,4 @@
-/** `holdfast run`: takes the snapshot and becomes its lightningd, or with --on-upgrade the parent of one. */
+/** `holdfast run`: takes the snapshot and becomes its lightningd. With --on-upgrade it is upgrade/stay.ts instead. */
 import { quote } from '../errors.ts';
 import type { Inherited } from '../launch/inherited.ts';
 import { launch, type Program } from '../launch/launch.ts';
@@ -9,15 +9,11 @@ import type { Context } from './context.ts';
 import { launchLine } from './launch-line.ts';
 import { foreignOwner } from './take/foreign-owner.ts';
 import { type PrepareOptions, prepare } from './take/prepare.ts';
-import { findTargetInTime, refuseMissingConf, type Target } from './take/target.ts';
-import type { OnUpgradeOptions, RunEnd } from './upgrade/supervisor.ts';
+import { asInstalled, findTargetInTime, type Target } from './take/target.ts';
 
 /** What the operator asked of a launch. */
 export interface RunOptions extends PrepareOptions {
   readonly confine: ConfineOptions | undefined;
-  readonly onUpgrade: OnUpgradeOptions | undefined;
-  /** the snapshot to run, whatever is installed: its name in the store, or its path, absolute */
-  readonly use: string | undefined;
   /** start the installed lightningd as it is where no snapshot can be had */
   readonly orPlain: boolean;
 }
@@ -25,34 +21,17 @@ export interface RunOptions extends PrepareOptions {
 /**
  * Runs lightningd from a snapshot: same PID, argv[0] its absolute path in there. Where it would only answer
  * (`--version` and the like), the installed one is executed as it is, and nothing is made.
- * @returns with --on-upgrade how lightningd ended; else never
  * @throws HoldfastError `NOT_FOUND`, `NOT_EXECUTABLE`, or why holdfast itself failed
  */
-export async function run(options: RunOptions, context: Context, inherited: Inherited): Promise<RunEnd> {
+export async function run(options: RunOptions, context: Context, inherited: Inherited): Promise<never> {
   try {
-    return await findAndBecome(options, context, inherited);
+    const target = await findTargetInTime({ ...options, from: options.use ?? options.from }, context);
+    const program = asInstalled(target, options) ?? (await takeProgram(target, options, context, inherited));
+    return launch(program, inherited);
   } catch (error) {
     if (!options.orPlain) throw error;
     return (await import('./or-plain.ts')).startPlain(error, options, context, inherited);
   }
-}
-
-async function findAndBecome(options: RunOptions, context: Context, inherited: Inherited): Promise<RunEnd> {
-  const target = await findTargetInTime({ ...options, from: options.use ?? options.from }, context);
-  const lightning = target.options;
-  // lightningd will only answer, or say itself that its --conf file is not there: a snapshot would go to the wrong place
-  const isForInstalled = lightning.answersOnly || lightning.missingConf !== undefined;
-  const asInstalled = isForInstalled && options.from === undefined && options.use === undefined;
-  if (!asInstalled) refuseMissingConf(lightning); // an archive has no lightningd yet that could say so; --use may name any
-  if (!asInstalled && options.onUpgrade !== undefined) {
-    const { refuseWhatLeaves, runUntilItEnds } = await import('./upgrade/supervisor.ts');
-    refuseWhatLeaves(lightning.daemon, inherited);
-    return runUntilItEnds(options.onUpgrade, target.lightningd, lightning, context, inherited);
-  }
-  const program = asInstalled
-    ? { file: target.lightningd, argv: [Buffer.from(target.lightningd), ...options.args] }
-    : await takeProgram(target, options, context, inherited);
-  return launch(program, inherited);
 }
 
 /** Takes the snapshot, or holds the one that --use names. @returns its lightningd, ready to be launched */
@@ -69,10 +48,7 @@ async function takeProgram(
     options.method === 'pin'
       ? await (await import('./take/pinning.ts')).pinningFor(lightning.daemon, options.from, inherited)
       : undefined;
-  const { taken, store, args, subdaemons } =
-    options.use === undefined
-      ? await prepare(target, options, context, pinning)
-      : await (await import('./take/use-snapshot.ts')).useSnapshot(options.use, target, options, context);
+  const { taken, store, args, subdaemons } = await prepare(target, options, context, pinning);
   const snapshot = `${store}/${taken.id}`;
   const file = `${snapshot}/${taken.record.program}`;
   const confined = { taken, snapshot, subdaemons, allowExec: options.confine?.allowExec ?? [] };

@@ -12,24 +12,9 @@ import { errnoWords, quote } from '../../errors.ts';
 import { Directory } from '../../linux/files/directory.ts';
 import { agrees, fileIdentity, ownerOf } from '../../snapshot/store/identity.ts';
 import { RECORD_NAME, STORE_NAME } from '../../snapshot/store/layout.ts';
-import { readRecord, type SnapshotRecord } from '../../snapshot/store/record.ts';
+import type { SnapshotRecord } from '../../snapshot/store/record.ts';
 import { isProven } from '../../snapshot/take/by-record.ts';
 import type { Asker, Compared, InstalledNow, Viewer } from './compare.ts';
-
-/** A snapshot's record; undefined where it has none, or may not be entered. */
-export function recordOf(snapshot: string): SnapshotRecord | undefined {
-  let directory: Directory;
-  try {
-    directory = Directory.open(snapshot);
-  } catch {
-    return undefined;
-  }
-  try {
-    return readRecord(directory);
-  } finally {
-    directory.close();
-  }
-}
 
 /** What came of comparing a snapshot with its installation. */
 export interface Comparison {

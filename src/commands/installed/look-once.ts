@@ -2,8 +2,9 @@
 import { existsSync } from 'node:fs';
 import { errnoOf } from '../../errors.ts';
 import { readBootId } from '../../linux/proc/boot-id.ts';
+import { recordAt } from '../../snapshot/store/find-records.ts';
 import type { SnapshotRecord } from '../../snapshot/store/record.ts';
-import { type Comparison, compare, recordOf } from './installed-now.ts';
+import { type Comparison, compare } from './installed-now.ts';
 
 /** Looks at each snapshot once, whoever asks, and compares each with its installation once. */
 export interface Look {
@@ -19,7 +20,7 @@ export function lookOnce(uid: number): Look {
   const comparisons = new Map<string, Promise<Comparison | undefined>>();
   const look: Look = {
     record(snapshot) {
-      if (!records.has(snapshot)) records.set(snapshot, recordOf(snapshot));
+      if (!records.has(snapshot)) records.set(snapshot, recordAt(snapshot));
       return records.get(snapshot);
     },
     comparison(snapshot) {

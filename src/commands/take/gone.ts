@@ -3,15 +3,13 @@
  * Waited for like any other half upgrade, where it was an installation before, for a snapshot of it is there, and where
  * somebody is at it now, for a directory on the way to it has changed a moment ago.
  */
-import { readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { HoldfastError } from '../../errors.ts';
 import { monotonicMs, sleep } from '../../linux/time.ts';
-import { isSnapshotName } from '../../snapshot/store/layout.ts';
-import type { SnapshotRecord } from '../../snapshot/store/record.ts';
+import { recordsOf } from '../../snapshot/store/find-records.ts';
 import type { Unsettled } from '../../snapshot/take/source.ts';
 import type { Context } from '../context.ts';
-import { recordOf } from '../installed/installed-now.ts';
 
 /** How often to look again, ms. */
 const LOOK_MS = 100;
@@ -26,32 +24,22 @@ const PASSING: ReadonlySet<string> = new Set(['NOT_FOUND', 'NOT_EXECUTABLE', 'NO
 export interface Sought {
   /** the paths that the word LIGHTNINGD may mean */
   readonly paths: readonly string[];
-  /** where a snapshot of it may be */
-  readonly store: string;
+  /** there is a snapshot of it */
+  readonly wasThere: boolean;
   readonly settleMs: number;
-  /** false: it would only answer, and is not waited for */
-  readonly isWorthIt: boolean;
 }
 
 /**
- * Runs `look`, which has thrown `first`, until it finds lightningd, as long as that is gone for a moment.
+ * Runs `look` until it finds lightningd, as long as that is gone for a moment.
  * @throws HoldfastError `NOT_FOUND`, `NOT_EXECUTABLE`
  */
 export async function awaitTarget<T>(
   look: () => T,
-  first: HoldfastError,
-  { paths, store, settleMs, isWorthIt }: Sought,
+  { paths, wasThere, settleMs }: Sought,
   notice: Context['notice'],
 ): Promise<T> {
   const deadline = monotonicMs() + settleMs;
-  const records = recordsOf(paths, store);
-  if (first.code === 'NOT_EXECUTABLE') await refuseAltered(first, records);
-  return wait(look, {
-    isWorthIt: () => isWorthIt && (records.length > 0 || paths.some(isChanging)),
-    deadline,
-    settleMs,
-    notice,
-  });
+  return wait(look, { isWorthIt: () => wasThere || paths.some(isChanging), deadline, settleMs, notice });
 }
 
 /** Runs `look` until it finds an installation, or nobody is at it any more. @throws HoldfastError what `look` throws at last */
@@ -103,39 +91,6 @@ async function wait<T>(look: () => T, { isWorthIt, deadline, settleMs, notice }:
         notice(`${UNDER_WAY}: ${error.message}; waiting up to ${settleMs / 1000} s for it to settle`);
       await sleep(Math.min(LOOK_MS, Math.max(0, deadline - monotonicMs())));
     }
-  }
-}
-
-/** The records of the snapshots that were taken of one of these paths. */
-function recordsOf(paths: readonly string[], store: string): SnapshotRecord[] {
-  return snapshotsIn(store)
-    .flatMap(snapshot => recordOf(snapshot) ?? [])
-    .filter(({ named, lightningd }) => paths.includes(named) || paths.includes(lightningd));
-}
-
-/**
- * Who takes the execute bits from a snapshot, by a recursive chmod of the data directory say, takes them from what is
- * installed. Waiting does not help then. @throws HoldfastError `error`, with what mends it
- */
-async function refuseAltered(error: HoldfastError, records: readonly SnapshotRecord[]): Promise<void> {
-  const { alteredFiles, withRemedy, wordAltered } = await import('../../snapshot/store/altered.ts');
-  for (const record of records) {
-    const altered = alteredFiles(record).filter(({ throughLink }) => throughLink);
-    if (!altered.some(({ path }) => path === record.lightningd)) continue;
-    const worded = wordAltered(altered);
-    if (worded !== undefined) throw withRemedy(error, worded);
-  }
-}
-
-/** Those of the store, and the one in a fallback that it leads to. */
-function snapshotsIn(store: string): string[] {
-  try {
-    const own = readdirSync(store)
-      .filter(isSnapshotName)
-      .map(name => `${store}/${name}`);
-    return [...own, realpathSync.native(`${store}/current`)];
-  } catch {
-    return []; // there is none, or none for us
   }
 }
 

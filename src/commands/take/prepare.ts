@@ -34,10 +34,15 @@ export interface PrepareOptions extends TargetOptions {
   readonly libraries: 'hold' | 'leave';
   readonly settleMs: number;
   readonly expectRoot: string | undefined;
+  /** of `run` alone: the snapshot to hold, whatever is installed: its name in the store, or its path, absolute */
+  readonly use?: string | undefined;
 }
 
+/** A held snapshot, and what lightningd is started with. */
+export interface Prepared extends Held, MendedArguments {}
+
 /** A held snapshot, and how it came about. */
-export interface Prepared extends MendedArguments {
+export interface Held {
   readonly taken: Taken;
   /** the directory that holds the snapshot */
   readonly store: string;
@@ -47,9 +52,9 @@ export interface Prepared extends MendedArguments {
 }
 
 /**
- * Takes the snapshot that this target is to run from, says what the operator should know of it, and mends the arguments.
+ * Takes the snapshot that this target is to run from, or holds the one that is named, and mends lightningd's arguments.
  * @param pinning with the method `pin`: see pinning.ts
- * @throws HoldfastError, see takeSnapshot and chooseFallback; `CONFIG`, see mendConfiguredPaths
+ * @throws HoldfastError, see takeSnapshot, chooseFallback, useSnapshot and mendConfiguredPaths
  */
 export async function prepare(
   target: Target,
@@ -57,10 +62,30 @@ export async function prepare(
   context: Context,
   pinning?: Pinning,
 ): Promise<Prepared> {
+  const held =
+    options.use === undefined
+      ? await takeAndTell(target, options, context, pinning)
+      : await hold(options.use, target, options, context);
+  const mended = await mendArguments(target.options, options.args, held.taken, held.store, context);
+  return { ...held, ...mended };
+}
+
+/** Holds the snapshot that is there. */
+async function hold(use: string, target: Target, options: PrepareOptions, context: Context): Promise<Held> {
+  const { useSnapshot } = await import('./use-snapshot.ts');
+  return { ...(await useSnapshot(use, target, options, context)), fallback: undefined, steps: [] };
+}
+
+/** Takes it, and says what the operator should know of it. */
+async function takeAndTell(
+  target: Target,
+  options: PrepareOptions,
+  context: Context,
+  pinning: Pinning | undefined,
+): Promise<Held> {
   const { clock, ...held } = await takeWhereItRuns(target, options, context, pinning);
   await tell(held.taken, options.method, context);
-  const mended = await mendArguments(target.options, options.args, held.taken, held.store, context);
-  return { ...held, ...mended, steps: clock.end() };
+  return { ...held, steps: clock.end() };
 }
 
 /** In the store, or where that executes nothing in the first fallback that does; the store then leads there. */
@@ -69,7 +94,7 @@ async function takeWhereItRuns(
   options: PrepareOptions,
   context: Context,
   pinning: Pinning | undefined,
-): Promise<Pick<Prepared, 'taken' | 'store' | 'fallback'> & { readonly clock: StepClock }> {
+): Promise<Omit<Held, 'steps'> & { readonly clock: StepClock }> {
   const place = options.snapshotDir ?? `${lightningDir}/${STORE_NAME}`;
   const terms = termsOf(options, context, pinning);
   const source = await openSource(lightningd, [lightningDir, place], options, context);

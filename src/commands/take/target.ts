@@ -1,5 +1,6 @@
 /** What `run` and `snapshot` are about: lightningd as it was named, and what its command line and configuration say. */
 import { HoldfastError, quote } from '../../errors.ts';
+import type { Program } from '../../launch/launch.ts';
 import type { LightningOptions } from '../../lightning/config/lightning-options.ts';
 import { readLightningOptions } from '../../lightning/config/options.ts';
 import { candidatePaths, locateLightningd } from '../../lightning/installation/locate.ts';
@@ -43,9 +44,13 @@ export async function findTargetInTime(options: TimelyOptions, context: Context)
     const paths = candidatePaths(options.lightningd ?? DEFAULT_WORD, environment, cwd);
     const { lightningDir, answersOnly } = readLightningOptions(options.args, { cwd, home: environment.HOME });
     const store = options.snapshotDir ?? `${lightningDir}/${STORE_NAME}`;
-    const { awaitTarget } = await import('./gone.ts');
-    const sought = { paths, store, settleMs: options.settleMs, isWorthIt: !answersOnly };
-    return awaitTarget(look, error, sought, context.notice);
+    const records = (await import('../../snapshot/store/find-records.ts')).recordsOf(paths, store);
+    if (error.code === 'NOT_EXECUTABLE') {
+      (await import('../../snapshot/store/altered.ts')).refuseAltered(error, records);
+    }
+    if (answersOnly) throw error;
+    const sought = { paths, wasThere: records.length > 0, settleMs: options.settleMs };
+    return (await import('./gone.ts')).awaitTarget(look, sought, context.notice);
   }
 }
 
@@ -68,6 +73,29 @@ export function findTarget(options: TargetOptions, context: Context): Target {
 /** The installed lightningd, by path or in PATH. @throws HoldfastError `NOT_FOUND`, `NOT_EXECUTABLE` */
 export function locate(word: string | undefined, { cwd, environment, self }: Context): string {
   return locateLightningd(word ?? DEFAULT_WORD, environment, cwd, path => path === self);
+}
+
+/**
+ * The installed lightningd as it is, where no snapshot is wanted: it will only answer, or say itself that its --conf file
+ * is not there, in which case a snapshot would go to the wrong lightning-dir.
+ * @returns undefined where a snapshot is wanted
+ * @throws HoldfastError `CONFIG`: an archive has no lightningd yet that could say so, and what --use names may be any
+ */
+export function asInstalled(
+  { lightningd, options }: Target,
+  { from, use, args }: Pick<TargetOptions, 'from' | 'args'> & { readonly use?: string | undefined },
+): Program | undefined {
+  const isInstalled = from === undefined && use === undefined;
+  if (isInstalled && (options.answersOnly || options.missingConf !== undefined)) {
+    return installedProgram(lightningd, args);
+  }
+  refuseMissingConf(options);
+  return undefined;
+}
+
+/** The installed lightningd, started as it is. */
+export function installedProgram(lightningd: string, args: readonly Buffer[]): Program {
+  return { file: lightningd, argv: [Buffer.from(lightningd), ...args] };
 }
 
 /** A snapshot would go to the wrong lightning-dir. @throws HoldfastError `CONFIG` */

@@ -16,13 +16,16 @@ import { checkProgram } from '../../snapshot/take/checks.ts';
 import type { Taken } from '../../snapshot/take/terms.ts';
 import type { Context } from '../context.ts';
 import { placedNow } from '../installed/placed-files.ts';
-import type { MendedArguments } from './configured-paths.ts';
-import { mendArguments } from './mended-arguments.ts';
-import type { PrepareOptions } from './prepare.ts';
 import type { Target } from './target.ts';
 
 /** How long the store's lock is waited for, which only `current` needs, ms. */
 const LOCK_MS = 5_000;
+
+/** What the operator asked for. */
+export interface UseOptions {
+  readonly expectRoot: string | undefined;
+  readonly snapshotDir: string | undefined;
+}
 
 /**
  * Holds the snapshot, after each of its files was seen to be what was placed.
@@ -32,9 +35,9 @@ const LOCK_MS = 5_000;
 export async function useSnapshot(
   snapshot: string,
   target: Target,
-  { args, expectRoot, snapshotDir }: Pick<PrepareOptions, 'args' | 'expectRoot' | 'snapshotDir'>,
+  { expectRoot, snapshotDir }: UseOptions,
   context: Context,
-): Promise<MendedArguments & { readonly taken: Taken; readonly store: string }> {
+): Promise<{ readonly taken: Taken; readonly store: string }> {
   const place = snapshotDir ?? `${target.options.lightningDir}/${STORE_NAME}`;
   const path = snapshot.startsWith('/') ? snapshot : findByName(place, snapshot);
   if (path === undefined) {
@@ -77,8 +80,7 @@ export async function useSnapshot(
     const found = { directory, id: basename(path), record };
     await checkProgram(store, found);
     await pointCurrent(store, place, found.id, context);
-    const mended = await mendArguments(target.options, args, found, store.path, context);
-    return { taken: { ...found, reused: true, wiped: [], warnings: [] }, store: store.path, ...mended };
+    return { taken: { ...found, reused: true, wiped: [], warnings: [] }, store: store.path };
   } finally {
     store.close();
   }

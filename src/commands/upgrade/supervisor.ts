@@ -17,7 +17,6 @@
  * there is, and then us (signals.ts, children.ts). Other signals that can be sent to lightningd are passed on to it.
  */
 
-import { HoldfastError } from '../../errors.ts';
 import type { Inherited } from '../../launch/inherited.ts';
 import type { LightningOptions } from '../../lightning/config/lightning-options.ts';
 import type { Ended } from '../../linux/process/spawn.ts';
@@ -74,17 +73,6 @@ export async function runUntilItEnds(
     signals.close();
     children.close();
   }
-}
-
-/** @throws HoldfastError `USAGE` for what cannot be restarted: a daemon leaves its parent */
-export function refuseWhatLeaves(daemon: boolean, { environment }: Inherited): void {
-  if (environment === undefined) {
-    throw new HoldfastError('UNSUPPORTED', '--on-upgrade needs to be started by bin/holdfast');
-  }
-  if (!daemon) return;
-  throw new HoldfastError('USAGE', '--on-upgrade and daemon exclude each other: a daemon leaves its parent', {
-    hint: 'start it without --daemon (and no `daemon` in its configuration), under a service manager',
-  });
 }
 
 class Supervisor {

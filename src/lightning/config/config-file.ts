@@ -63,7 +63,7 @@ export function readConfigFile(
   }
 }
 
-/** Returns false when the file is not there. `from` is the chain of includes that led here. */
+/** Returns false when the file is not there, unless an include names it. `from` is the chain of includes that led here. */
 function readInto(reading: Reading, path: ByteString, from: readonly Included[]): boolean {
   const by = from.at(-1);
   if (from.some(({ file }) => file === path))
@@ -83,7 +83,9 @@ function readInto(reading: Reading, path: ByteString, from: readonly Included[])
     throw refusalError(path, by, `there are more than ${MAX_FILES} files`);
 
   const text = readText(reading, path, by);
-  if (text === undefined) return false;
+  if (text === undefined && by === undefined) return false;
+  if (text === undefined)
+    throw refusalError(path, by, 'there is no such file (ENOENT)', 'lightningd refuses it as well');
   reading.files.push(path);
   let line = 0;
   for (let start = 0; start < text.length; ) {
@@ -102,9 +104,7 @@ function readLine(reading: Reading, text: ByteString, at: Included, from: readon
     reading.take({ text, ...at });
     return;
   }
-  const included = joinPath(dirname(at.file), text.slice('include '.length));
-  if (!readInto(reading, included, [...from, at]))
-    throw refusalError(included, at, 'there is no such file (ENOENT)', 'lightningd refuses it as well');
+  readInto(reading, joinPath(dirname(at.file), text.slice('include '.length)), [...from, at]);
 }
 
 function readText(reading: Reading, path: ByteString, by: Included | undefined): ByteString | undefined {

@@ -55,6 +55,19 @@ export function withRemedy(error: HoldfastError, { message, hints }: WordedAlter
   return new HoldfastError(code, `${error.message}; ${message}`, facts);
 }
 
+/**
+ * Who takes the execute bits from a snapshot, by a recursive chmod of the data directory say, takes them from what is
+ * installed. Waiting does not help then. @throws HoldfastError `error`, with what mends it
+ */
+export function refuseAltered(error: HoldfastError, records: readonly SnapshotRecord[]): void {
+  for (const record of records) {
+    const files = alteredFiles(record).filter(({ throughLink }) => throughLink);
+    if (!files.some(({ path }) => path === record.lightningd)) continue;
+    const worded = wordAltered(files);
+    if (worded !== undefined) throw withRemedy(error, worded);
+  }
+}
+
 function altered(file: RecordedFile, owners: Map<string, bigint>): AlteredFile | undefined {
   const recorded = ownerOf(file.sourceIs);
   const stat = lookAt(file.source);
