@@ -15,7 +15,7 @@ import type { DirectoryReport } from './noexec/report.ts';
 import { noexecCheck } from './noexec-check.ts';
 import { type SnapshotResult, toResult } from './snapshot.ts';
 import { type PrepareOptions, prepare } from './take/prepare.ts';
-import { findTargetInTime, refuseMissingConf, type Target } from './take/target.ts';
+import { findTarget, refuseMissingConf, type Target } from './take/target.ts';
 
 /** Where a launch would have its snapshot. */
 interface Place {
@@ -28,7 +28,7 @@ interface Place {
 
 /** Takes the snapshot and removes it. @throws HoldfastError as a launch would; `NOEXEC` where no store will do */
 export async function dryRun(options: PrepareOptions, context: Context): Promise<SnapshotResult> {
-  const target = await findTargetInTime(options, context);
+  const target = await findTarget(options, context);
   refuseMissingConf(target.options);
   refuseStore(options.snapshotDir ?? `${target.options.lightningDir}/${STORE_NAME}`, context);
   const { store, fallback, beside } = choosePlace(target, options, context);

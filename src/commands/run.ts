@@ -9,7 +9,7 @@ import type { Context } from './context.ts';
 import { launchLine } from './launch-line.ts';
 import { foreignOwner } from './take/foreign-owner.ts';
 import { type PrepareOptions, prepare } from './take/prepare.ts';
-import { asInstalled, findTargetInTime, type Target } from './take/target.ts';
+import { asInstalled, findTarget, type Target } from './take/target.ts';
 
 /** What the operator asked of a launch. */
 export interface RunOptions extends PrepareOptions {
@@ -25,7 +25,7 @@ export interface RunOptions extends PrepareOptions {
  */
 export async function run(options: RunOptions, context: Context, inherited: Inherited): Promise<never> {
   try {
-    const target = await findTargetInTime({ ...options, from: options.use ?? options.from }, context);
+    const target = await findTarget({ ...options, from: options.use ?? options.from }, context);
     const program = asInstalled(target, options) ?? (await takeProgram(target, options, context, inherited));
     return launch(program, inherited);
   } catch (error) {

@@ -8,7 +8,7 @@ import type { Context } from './context.ts';
 import { foreignOwner } from './take/foreign-owner.ts';
 import { type Prepared, type PrepareOptions, prepare } from './take/prepare.ts';
 import type { StepTime } from './take/step-clock.ts';
-import { findTargetInTime, refuseMissingConf } from './take/target.ts';
+import { findTarget, refuseMissingConf } from './take/target.ts';
 
 /** What came of it; the shape of `snapshot --json`, described in docs/json.md. */
 export interface SnapshotResult {
@@ -44,7 +44,7 @@ export interface SnapshotResult {
 /** Takes the snapshot and lets it go. @throws HoldfastError `WRONG_USER` for root in another's lightning-dir; see prepare */
 export async function snapshot(options: PrepareOptions, context: Context): Promise<SnapshotResult> {
   refusePin(options);
-  const target = await findTargetInTime(options, context);
+  const target = await findTarget(options, context);
   refuseMissingConf(target.options);
   refuseForeignDirectory(target.options.lightningDir, context.uid);
   return toResult(await prepare(target, options, context), false);

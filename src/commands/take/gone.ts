@@ -9,6 +9,7 @@ import { HoldfastError } from '../../errors.ts';
 import { monotonicMs, sleep } from '../../linux/time.ts';
 import { recordsOf } from '../../snapshot/store/find-records.ts';
 import type { Unsettled } from '../../snapshot/take/source.ts';
+import { underWayError } from '../../snapshot/take/under-way.ts';
 import type { Context } from '../context.ts';
 
 /** How often to look again, ms. */
@@ -18,39 +19,38 @@ const LOOK_MS = 100;
 const YOUNG_MS = 2_000;
 
 /** What a file that is being replaced looks like: not there, or there and not yet to be executed (GNU install). */
-const PASSING: ReadonlySet<string> = new Set(['NOT_FOUND', 'NOT_EXECUTABLE', 'NOT_AN_INSTALLATION']);
+const GONE: ReadonlySet<string> = new Set(['NOT_FOUND', 'NOT_EXECUTABLE', 'NOT_AN_INSTALLATION']);
 
-/** Where lightningd is looked for, and how long it is waited for. */
+/** What is waited for, and how long. */
 export interface Sought {
-  /** the paths that the word LIGHTNINGD may mean */
+  /** where lightningd may be */
   readonly paths: readonly string[];
-  /** there is a snapshot of it */
+  /** there is a snapshot of it: it has been an installation */
   readonly wasThere: boolean;
   readonly settleMs: number;
 }
 
 /**
- * Runs `look` until it finds lightningd, as long as that is gone for a moment.
- * @throws HoldfastError `NOT_FOUND`, `NOT_EXECUTABLE`
+ * Runs `look` until it finds what is gone for a moment, or nobody is at it any more.
+ * @throws HoldfastError what `look` throws at last
  */
-export async function awaitTarget<T>(
+export async function awaitReturn<T>(
   look: () => T,
   { paths, wasThere, settleMs }: Sought,
   notice: Context['notice'],
 ): Promise<T> {
   const deadline = monotonicMs() + settleMs;
-  return wait(look, { isWorthIt: () => wasThere || paths.some(isChanging), deadline, settleMs, notice });
-}
-
-/** Runs `look` until it finds an installation, or nobody is at it any more. @throws HoldfastError what `look` throws at last */
-export async function awaitInstallation(
-  look: () => void,
-  lightningd: string,
-  settleMs: number,
-  notice: Context['notice'],
-): Promise<void> {
-  const deadline = monotonicMs() + settleMs;
-  await wait(look, { isWorthIt: () => isChanging(lightningd), deadline, settleMs, notice });
+  for (let said = false; ; said = true) {
+    try {
+      return look();
+    } catch (error) {
+      if (!isGone(error) || monotonicMs() >= deadline) throw error;
+      if (!wasThere && !paths.some(isChanging)) throw error;
+      const { message } = underWayError(error);
+      if (!said) notice(`${message}; waiting up to ${settleMs / 1000} s for it to settle`);
+      await sleep(Math.min(LOOK_MS, Math.max(0, deadline - monotonicMs())));
+    }
+  }
 }
 
 /**
@@ -58,44 +58,17 @@ export async function awaitInstallation(
  * @throws `error` itself where nobody is at the installation, and the store has no snapshot of it either
  */
 export function asUnsettled(error: unknown, lightningd: string, store: string): Unsettled {
-  if (!isPassing(error)) throw error;
+  if (!isGone(error)) throw error;
   if (!isChanging(lightningd) && recordsOf([lightningd], store).length === 0) throw error;
-  const unsettled = new HoldfastError('GATE', `${UNDER_WAY}: ${error.message}`, {
-    path: error.path,
-    cause: error,
-    hint: [...error.hints, 'wait until the upgrade is complete, then try again'],
-  });
-  return { unsettled };
+  return { unsettled: underWayError(error) };
 }
 
-const UNDER_WAY = 'an upgrade seems to be under way';
-
-function isPassing(error: unknown): error is HoldfastError {
-  return error instanceof HoldfastError && PASSING.has(error.code);
-}
-
-interface Waiting {
-  readonly isWorthIt: () => boolean;
-  readonly deadline: number;
-  readonly settleMs: number;
-  readonly notice: Context['notice'];
-}
-
-async function wait<T>(look: () => T, { isWorthIt, deadline, settleMs, notice }: Waiting): Promise<T> {
-  for (let said = false; ; said = true) {
-    try {
-      return look();
-    } catch (error) {
-      if (!isPassing(error) || monotonicMs() >= deadline || !isWorthIt()) throw error;
-      if (!said)
-        notice(`${UNDER_WAY}: ${error.message}; waiting up to ${settleMs / 1000} s for it to settle`);
-      await sleep(Math.min(LOOK_MS, Math.max(0, deadline - monotonicMs())));
-    }
-  }
+function isGone(error: unknown): error is HoldfastError {
+  return error instanceof HoldfastError && GONE.has(error.code);
 }
 
 /** Is somebody at the directories around lightningd? The nearest that are there count, ctimes too: cp -a sets mtimes back. */
-export function isChanging(lightningd: string): boolean {
+function isChanging(lightningd: string): boolean {
   let bin = dirname(lightningd);
   while (statOf(bin) === undefined && bin !== '/') bin = dirname(bin);
   const around =

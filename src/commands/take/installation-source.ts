@@ -43,7 +43,8 @@ export class InstallationSource implements Source {
       findInstallation(this.path);
     } catch {
       const look = () => findInstallation(this.path);
-      await (await import('./gone.ts')).awaitInstallation(look, this.path, settleMs, notice);
+      const sought = { paths: [this.path], wasThere: false, settleMs };
+      await (await import('./gone.ts')).awaitReturn(look, sought, notice);
     }
   }
 

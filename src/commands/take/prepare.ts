@@ -6,10 +6,9 @@ import { existsSync } from 'node:fs';
 import type { ArchiveChecksum } from '../../archive/checksum.ts';
 import { HoldfastError, quote } from '../../errors.ts';
 import { readBootId } from '../../linux/proc/boot-id.ts';
-import { isScript } from '../../linux/script.ts';
 import type { FallbackOrigin } from '../../snapshot/fallback/candidates.ts';
 import type { Pinning } from '../../snapshot/place/pin.ts';
-import { isHeldLibrary, STORE_NAME } from '../../snapshot/store/layout.ts';
+import { STORE_NAME } from '../../snapshot/store/layout.ts';
 import type { Method } from '../../snapshot/store/placement.ts';
 import { makeStore, openStore } from '../../snapshot/store/store.ts';
 import type { Source } from '../../snapshot/take/source.ts';
@@ -21,6 +20,7 @@ import { InstallationSource } from './installation-source.ts';
 import { mendArguments } from './mended-arguments.ts';
 import { StepClock, type StepTime } from './step-clock.ts';
 import type { Target, TargetOptions } from './target.ts';
+import { tell } from './tell.ts';
 
 /** What the operator asked for. */
 export interface PrepareOptions extends TargetOptions {
@@ -62,18 +62,16 @@ export async function prepare(
   context: Context,
   pinning?: Pinning,
 ): Promise<Prepared> {
-  const held =
+  const held: Held =
     options.use === undefined
       ? await takeAndTell(target, options, context, pinning)
-      : await hold(options.use, target, options, context);
+      : {
+          ...(await (await import('./use-snapshot.ts')).useSnapshot(options.use, target, options, context)),
+          fallback: undefined,
+          steps: [],
+        };
   const mended = await mendArguments(target.options, options.args, held.taken, held.store, context);
   return { ...held, ...mended };
-}
-
-/** Holds the snapshot that is there. */
-async function hold(use: string, target: Target, options: PrepareOptions, context: Context): Promise<Held> {
-  const { useSnapshot } = await import('./use-snapshot.ts');
-  return { ...(await useSnapshot(use, target, options, context)), fallback: undefined, steps: [] };
 }
 
 /** Takes it, and says what the operator should know of it. */
@@ -179,33 +177,4 @@ function observerOf(clock: StepClock, context: Context): Observer {
 
 function isNoexec(error: unknown): error is HoldfastError {
   return error instanceof HoldfastError && error.code === 'NOEXEC';
-}
-
-/** What the operator should know of a snapshot that is used, and what a new one has lost. */
-async function tell(taken: Taken, method: Method, context: Context): Promise<void> {
-  const { record, warnings, reused } = taken;
-  for (const line of warnings) context.warn(line);
-  const program = taken.directory.at(record.program);
-  if (isScript(program)) {
-    const other = (await import('../../lightning/installation/wrapper.ts')).executesAnother(program);
-    if (other !== undefined) {
-      context.warn(
-        `${quote(record.lightningd)} is a script that executes ${quote(other)}: what that starts is not protected; name it in the script's place`,
-      );
-    }
-  }
-  if (!reused && record.archiveIs === undefined) {
-    for (const line of (await import('./lost-by-copy.ts')).lostByCopy(record)) context.warn(line);
-  }
-  const silent = record.answers?.filter(({ says }) => says === undefined) ?? [];
-  if (silent.length > 0) {
-    context.detail(
-      `of unknown version, as nothing in them tells: ${silent.map(({ path }) => path).join(', ')}`,
-    );
-  }
-  if (method === 'auto' || method === 'pin') return;
-  // a forced method is so for the installation; libraries follow as well as they can (placement.ts)
-  const others = record.files.filter(({ path, placement }) => isHeldLibrary(path) && placement !== method);
-  for (const { source, placement } of others)
-    context.detail(`a library cannot be had by ${method}: ${quote(source)} by ${placement}`);
 }

@@ -31,11 +31,12 @@ export interface Target {
 }
 
 /**
- * As findTarget; where lightningd is gone for a moment, this waits for it, and where it lost its execute bits through a
- * snapshot, the error says so. What waits is loaded only then. @throws HoldfastError
+ * Finds lightningd, and reads its command line and configuration. Where it is gone for a moment, this waits for it, and
+ * where it lost its execute bits through a snapshot, the error says so. What waits is loaded only then.
+ * @throws HoldfastError `NOT_FOUND`, `NOT_EXECUTABLE`, `CONFIG`, `USAGE`
  */
-export async function findTargetInTime(options: TimelyOptions, context: Context): Promise<Target> {
-  const look = () => findTarget(options, context);
+export async function findTarget(options: TimelyOptions, context: Context): Promise<Target> {
+  const look = () => lookForTarget(options, context);
   try {
     return look();
   } catch (error) {
@@ -50,7 +51,7 @@ export async function findTargetInTime(options: TimelyOptions, context: Context)
     }
     if (answersOnly) throw error;
     const sought = { paths, wasThere: records.length > 0, settleMs: options.settleMs };
-    return (await import('./gone.ts')).awaitTarget(look, sought, context.notice);
+    return (await import('./gone.ts')).awaitReturn(look, sought, context.notice);
   }
 }
 
@@ -59,8 +60,8 @@ const GONE: ReadonlySet<string> = new Set(['NOT_FOUND', 'NOT_EXECUTABLE']);
 /** What LIGHTNINGD is where nobody names it. */
 const DEFAULT_WORD = 'lightningd';
 
-/** Finds lightningd, and reads its command line and configuration. @throws HoldfastError */
-export function findTarget(options: TargetOptions, context: Context): Target {
+/** As it is now. @throws HoldfastError */
+function lookForTarget(options: TargetOptions, context: Context): Target {
   const lightningd = options.from ?? locate(options.lightningd, context);
   const { cwd, environment } = context;
   const lightning = readLightningOptions(options.args, { cwd, home: environment.HOME }, 'ours');

@@ -3,13 +3,13 @@ import { HoldfastError } from '../../errors.ts';
 import type { Inherited } from '../../launch/inherited.ts';
 import { launch } from '../../launch/launch.ts';
 import type { Context } from '../context.ts';
-import { asInstalled, findTargetInTime, type TimelyOptions } from '../take/target.ts';
+import { asInstalled, findTarget, type TimelyOptions } from '../take/target.ts';
 import { type OnUpgradeOptions, type RunEnd, runUntilItEnds } from './supervisor.ts';
 
 /**
  * Runs lightningd, and restarts it after an upgrade. Where it would only answer, the installed one is executed as it is.
  * @returns how lightningd ended
- * @throws HoldfastError as findTargetInTime; `USAGE` for a daemon; `SYSTEM` where nothing could be started at all
+ * @throws HoldfastError as findTarget; `USAGE` for a daemon; `SYSTEM` where nothing could be started at all
  */
 export async function stayAsParent(
   options: TimelyOptions,
@@ -17,7 +17,7 @@ export async function stayAsParent(
   context: Context,
   inherited: Inherited,
 ): Promise<RunEnd> {
-  const target = await findTargetInTime(options, context);
+  const target = await findTarget(options, context);
   const installed = asInstalled(target, options);
   if (installed !== undefined) return launch(installed, inherited);
   refuseWhatLeaves(target.options.daemon, inherited);

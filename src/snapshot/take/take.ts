@@ -6,7 +6,6 @@
  * launch that fails leaves the store with the snapshots that it had.
  */
 import { errnoOf, HoldfastError } from '../../errors.ts';
-import { isBelow } from '../../linux/files/path.ts';
 import { monotonicMs, sleep } from '../../linux/time.ts';
 import { setCurrent } from '../store/current.ts';
 import { isOfRoot } from '../store/layout.ts';
@@ -17,6 +16,7 @@ import { checkProgram, checkRoot } from './checks.ts';
 import type { Draft } from './draft.ts';
 import type { Unsettled } from './source.ts';
 import type { Plan, Taken } from './terms.ts';
+import { isPassing, underWayError } from './under-way.ts';
 import { type NamedStep, perform, performBeside, type Wiped, Work } from './work.ts';
 
 /** The steps of an attempt, in order. */
@@ -97,7 +97,7 @@ async function attempt(work: Work): Promise<Taken | Unsettled> {
     return (await perform(work, STEPS)) ?? work.hand();
   } catch (error) {
     if (!isPassing(error, work)) throw error;
-    return { unsettled: asGateError(error) };
+    return { unsettled: underWayError(error) };
   } finally {
     await work.close();
   }
@@ -177,31 +177,3 @@ async function wipeOthers(work: Work): Promise<undefined> {
 
 const NO_CURRENT =
   "the disk is full: 'current' cannot be made to lead to the snapshot, and status and verify may look at another one";
-
-/**
- * Does this error mean that somebody is replacing files just now? Any call on one of them may be the first that finds it
- * gone; what is in the store is nobody's to replace.
- */
-function isPassing(error: unknown, { store, source }: Work): error is HoldfastError {
-  if (!(error instanceof HoldfastError)) return false;
-  const { code, errno = '', path = '' } = error;
-  if (code === 'BAD_SOURCE') return PASSING.has(errno);
-  if (code !== 'SYSTEM' && code !== 'UNREADABLE') return false;
-  if (source.identity !== undefined) return false; // an archive is not upgraded in place
-  return GONE.has(errno) && !isBelow(path, store.path) && !isBelow(path, '/proc');
-}
-
-/** ESTALE: not the file that was listed any more; ENOENT: gone since its directory was read. */
-const PASSING: ReadonlySet<string> = new Set(['ESTALE', 'ENOENT']);
-
-/** What calls say of a file that has gone: ENOTDIR where another is in its directory's place, ELOOP a link in its own. */
-const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ESTALE', 'ELOOP']);
-
-/** After the settling time such an error is final, and says what it is: an upgrade that does not end. */
-function asGateError(error: HoldfastError): HoldfastError {
-  return new HoldfastError('GATE', `an upgrade seems to be under way: ${error.message}`, {
-    path: error.path,
-    cause: error,
-    hint: [...error.hints, 'wait until the upgrade is complete, then try again'],
-  });
-}
