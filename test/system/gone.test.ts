@@ -43,6 +43,18 @@ test.each([
   },
 );
 
+test('a configuration file that cannot be read is no reason not to wait: lightningd goes on without it, too', async () => {
+  const { dir, installed, words, take } = made();
+  snapshotJson(words);
+  mkdirSync(join(dir, 'lightning/config'));
+  renameSync(installed.lightningd, `${installed.lightningd}.away`);
+  const waiting = take();
+  await until('the line', () => waiting.output().includes('waiting up to 30 s'));
+  renameSync(`${installed.lightningd}.away`, installed.lightningd);
+  expect(await waiting.ended, waiting.output()).toBe(0);
+  expect(waiting.output()).toMatch(/config': it is a directory \(EISDIR\): lightningd goes on without it/);
+});
+
 test.each([['bin'], ['libexec'], ['.']])(
   '%s is being put there for the first time: waited for',
   async name => {

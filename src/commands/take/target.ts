@@ -43,7 +43,8 @@ export async function findTarget(options: TimelyOptions, context: Context): Prom
     if (!(error instanceof HoldfastError) || !GONE.has(error.code)) throw error;
     const { cwd, environment } = context;
     const paths = candidatePaths(options.lightningd ?? DEFAULT_WORD, environment, cwd);
-    const { lightningDir, answersOnly } = readLightningOptions(options.args, { cwd, home: environment.HOME });
+    const launch = { cwd, home: environment.HOME };
+    const { lightningDir, answersOnly } = readLightningOptions(options.args, launch, 'ours');
     const store = options.snapshotDir ?? `${lightningDir}/${STORE_NAME}`;
     const records = (await import('../../snapshot/store/find-records.ts')).recordsOf(paths, store);
     if (error.code === 'NOT_EXECUTABLE') {
