@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, realpathSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureDirSync } from 'fs-extra/esm';
 import { describe, expect, it } from 'vitest';
-import { locateLightningd } from '../../../src/lightning/installation/locate.ts';
+import { candidatePaths, locateLightningd } from '../../../src/lightning/installation/locate.ts';
 import { ORDINARY_USER } from '../../helpers/holdfast.ts';
 import { asUser } from '../../helpers/running.ts';
 import { tempDir } from '../../helpers/stand-in.ts';
@@ -107,5 +107,18 @@ describe('a name', () => {
     expect(() => locateLightningd('lightningd', { PATH: `${dir}/a` }, '/', skip)).toThrow(
       /no 'lightningd' other than holdfast itself/,
     );
+  });
+});
+
+describe('the paths that a word may mean', () => {
+  it.each([
+    ['lightningd', '/usr/bin:/opt/bin', ['/usr/bin/lightningd', '/opt/bin/lightningd']],
+    ['lightningd', 'bin::/opt/', ['/here/bin/lightningd', '/here/lightningd', '/opt/lightningd']],
+    ['lightningd', undefined, ['/bin/lightningd', '/usr/bin/lightningd']],
+    ['./lightningd', '/usr/bin', ['/here/./lightningd']],
+    ['/opt/lightningd', '/usr/bin', ['/opt/lightningd']],
+    ['', '/usr/bin', []],
+  ])('%j in %j', (word, PATH, expected) => {
+    expect(candidatePaths(word, { PATH }, '/here')).toEqual(expected);
   });
 });
