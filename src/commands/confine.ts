@@ -139,7 +139,7 @@ function configured(options: LightningOptions, outside: readonly string[], searc
     ...plugins.map(path => ({ path, why: 'plugin=' })),
     ...pluginDirs.map(path => ({ path, why: 'plugin-dir=' })),
     ...(existsSync(own) ? [{ path: own, why: "the lightning-dir's plugins" }] : []),
-    // one that is relative even so is not there, and lightningd says that
+    // a path that is still relative leads nowhere, which lightningd reports itself
     ...outside.filter(path => path.startsWith('/')).map(path => ({ path, why: 'subdaemon=' })),
     ...(cli === undefined ? [] : [{ path: cli, why: 'bcli' }]),
   ];

@@ -1,7 +1,7 @@
 /** `holdfast run`: takes the snapshot and becomes its lightningd. With --on-upgrade it is upgrade/stay.ts instead. */
 import { quote } from '../errors.ts';
 import type { Inherited } from '../launch/inherited.ts';
-import { launch, type Program } from '../launch/launch.ts';
+import { type Launch, launch } from '../launch/launch.ts';
 import { absoluteLightningDirArgs } from '../lightning/config/options.ts';
 import { searchedDirectory } from '../snapshot/libraries/searched-directory.ts';
 import type { ConfineOptions } from './confine.ts';
@@ -40,7 +40,7 @@ async function takeProgram(
   options: RunOptions,
   context: Context,
   inherited: Inherited,
-): Promise<Program> {
+): Promise<Launch> {
   const lightning = target.options;
   warnOfForeignDirectory(lightning.lightningDir, context);
   const landlock = options.confine && (await import('./confine.ts')).askLandlock(options.confine, context);
@@ -72,7 +72,7 @@ async function takeProgram(
   };
 }
 
-/** lightningd started by root goes on in another user's lightning-dir, and so do we, but not in silence. */
+/** lightningd, started by root, works in another user's lightning-dir without a word. So do we, with a warning. */
 function warnOfForeignDirectory(lightningDir: string, context: Context): void {
   const name = foreignOwner(lightningDir, context.uid);
   if (name === undefined) return;

@@ -32,7 +32,7 @@ import type { Inherited } from './inherited.ts';
 import { withLibraryPath } from './library-path.ts';
 
 /** The program to become. */
-export interface Program {
+export interface Launch {
   /** absolute path */
   readonly file: string;
   /** all of argv, argv[0] first */
@@ -68,7 +68,7 @@ export function makeChildrenPossible({ blockedSignals }: Inherited): void {
  * @throws HoldfastError `NOT_FOUND` (127) or `NOT_EXECUTABLE` (126), as a shell would say; `SYSTEM`
  */
 export function launch(
-  { file, argv, liveLock, libraryPath, keepOpen = [], atLast }: Program,
+  { file, argv, liveLock, libraryPath, keepOpen = [], atLast }: Launch,
   inherited: Inherited,
 ): never {
   const kept = [...keepOpen];

@@ -31,7 +31,7 @@ export interface Sought {
 }
 
 /**
- * Runs `look` until it finds what is gone for a moment, or nobody is at it any more.
+ * Runs `look` until it finds what is gone for a moment, the time is up, or nothing suggests that it will come back.
  * @throws HoldfastError what `look` throws at last
  */
 export async function awaitReturn<T>(
@@ -55,7 +55,7 @@ export async function awaitReturn<T>(
 
 /**
  * What an attempt at a snapshot makes of it.
- * @throws `error` itself where nobody is at the installation, and the store has no snapshot of it either
+ * @throws `error` itself where the installation does not change, and the store has no snapshot of it
  */
 export function asUnsettled(error: unknown, lightningd: string, store: string): Unsettled {
   if (!isGone(error)) throw error;

@@ -1,6 +1,6 @@
 /** What `run` and `snapshot` are about: lightningd as it was named, and what its command line and configuration say. */
 import { HoldfastError, quote } from '../../errors.ts';
-import type { Program } from '../../launch/launch.ts';
+import type { Launch } from '../../launch/launch.ts';
 import type { LightningOptions } from '../../lightning/config/lightning-options.ts';
 import { readLightningOptions } from '../../lightning/config/options.ts';
 import { candidatePaths, locateLightningd } from '../../lightning/installation/locate.ts';
@@ -58,7 +58,7 @@ export async function findTarget(options: TimelyOptions, context: Context): Prom
 
 const GONE: ReadonlySet<string> = new Set(['NOT_FOUND', 'NOT_EXECUTABLE']);
 
-/** What LIGHTNINGD is where nobody names it. */
+/** LIGHTNINGD where the operator does not name it. */
 const DEFAULT_WORD = 'lightningd';
 
 /** As it is now. @throws HoldfastError */
@@ -86,7 +86,7 @@ export function locate(word: string | undefined, { cwd, environment, self }: Con
 export function asInstalled(
   { lightningd, options }: Target,
   { from, use, args }: Pick<TargetOptions, 'from' | 'args'> & { readonly use?: string | undefined },
-): Program | undefined {
+): Launch | undefined {
   const isInstalled = from === undefined && use === undefined;
   if (isInstalled && (options.answersOnly || options.missingConf !== undefined)) {
     return installedProgram(lightningd, args);
@@ -96,7 +96,7 @@ export function asInstalled(
 }
 
 /** The installed lightningd, started as it is. */
-export function installedProgram(lightningd: string, args: readonly Buffer[]): Program {
+export function installedProgram(lightningd: string, args: readonly Buffer[]): Launch {
   return { file: lightningd, argv: [Buffer.from(lightningd), ...args] };
 }
 

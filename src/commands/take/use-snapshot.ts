@@ -1,6 +1,7 @@
 /**
- * `run --use=SNAPSHOT`: the snapshot that is there, whatever is installed, be it nothing. The parent of --on-upgrade
- * starts so what it has had the gate's word on, and goes back so to what ran before. Builds nothing, wipes nothing.
+ * `run --use=SNAPSHOT`: a snapshot that is there already, whatever is installed, even if that is nothing. The parent of
+ * --on-upgrade uses it to start a snapshot that has passed the gate, and to go back to the one that ran before. Builds
+ * nothing, wipes nothing.
  */
 import { basename, dirname } from 'node:path';
 import { HoldfastError, quote } from '../../errors.ts';
@@ -86,7 +87,7 @@ export async function useSnapshot(
   }
 }
 
-/** `current` of the store, and of the one that a fallback is used for. That it cannot be turned is no reason not to start. */
+/** `current` of the store, and of the one that a fallback is used for. Where it cannot be changed, the launch goes on. */
 async function pointCurrent(store: Directory, place: string, id: string, context: Context): Promise<void> {
   const turn = async (directory: Directory, to: string) => {
     const lock = await lockStore(directory, {

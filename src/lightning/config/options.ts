@@ -11,7 +11,7 @@ import { type ConfigLine, readConfigFile } from './config-file.ts';
 import { type FilesRead, type LightningOptions, toLightningOptions } from './lightning-options.ts';
 import { configFileOf, type LaunchContext, matters, type Setting, settle } from './settings.ts';
 
-/** Which configuration files are read, and in which order; of them one that is there and cannot be read is an error, but for `ours`. */
+/** Which configuration files are read, in which order. One that is there and cannot be read is an error, except with `ours`. */
 const FILES = {
   configuration: ['--conf', 'base config', 'network config'],
   'only --conf': ['--conf'],

@@ -13,7 +13,7 @@ export interface LaunchContext {
 }
 
 /** enum configvar_src of common/configvar.h: what an option may do depends on where it stands. */
-export type Source = 'command line' | ConfigFile;
+type SettingSource = 'command line' | ConfigFile;
 
 /** The configuration files that there may be. */
 type ConfigFile = '--conf' | 'base config' | 'network config';
@@ -22,7 +22,7 @@ type ConfigFile = '--conf' | 'base config' | 'network config';
 export interface Setting {
   readonly name: ByteString;
   readonly value: ByteString | undefined;
-  readonly source: Source;
+  readonly source: SettingSource;
   /** undefined on the command line */
   readonly at: ConfigLine | undefined;
   /** on the command line: the word that holds the value, and where in it the value begins */
@@ -173,8 +173,8 @@ function apply(state: State, { name, value: untrimmed, source, at }: Setting, cw
   }
 }
 
-/** Options without a value; one that is given a value all the same is an error of lightningd's. */
-function applyFlag(state: State, name: ByteString, source: Source): void {
+/** Options without a value; lightningd rejects one that is given a value. */
+function applyFlag(state: State, name: ByteString, source: SettingSource): void {
   const network = NETWORK_ALIASES.get(name);
   if (network !== undefined && source !== 'network config') state.network = network;
   if (name === 'daemon') state.daemon = true;
@@ -192,8 +192,8 @@ export function trimEnd(value: ByteString): ByteString {
 }
 
 /**
- * A network becomes a directory's name. Which there are is lightningd's to say (a new release may know a new one);
- * what is none lightningd rejects, and the network stays as it was.
+ * A network becomes a directory's name. Only lightningd knows which networks there are, and a new release may know a new
+ * one; what cannot be a name of one it rejects, and the network stays as it was.
  */
 function isNetworkName(value: ByteString): boolean {
   return /^[a-z0-9][a-z0-9_-]{0,63}$/i.test(value);

@@ -70,7 +70,7 @@ function checkPath(path: string, word: string, skip: (realPath: string) => boole
   return path;
 }
 
-/** A directory of PATH that may not be searched: whether it has a lightningd, nobody can say. A shell goes on, too. */
+/** Is it in a directory that we may not search? Then it is unknown whether it is there, and a shell goes on as well. */
 function isHidden(path: string): boolean {
   try {
     statSync(path);

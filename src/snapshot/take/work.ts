@@ -90,7 +90,7 @@ export class Work {
     this.warnings.push(...(listing.warnings ?? []));
   }
 
-  /** Takes the store's lock, which is given up while programs are asked: no wait of ours is another launch's. */
+  /** Takes the store's lock. It is given up while programs are asked, so that no other launch has to wait for them. */
   async lock(): Promise<void> {
     this.#lock = await lockStore(this.store, { ...this.terms, ...this.observer });
   }
