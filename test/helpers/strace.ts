@@ -66,17 +66,21 @@ export function callsOn(paths: readonly string[], command: readonly string[]): T
  * /proc byte by byte, so that counts of read(2) differ a little from run to run: `missed` is whether the call was one
  * after the command had become the snapshot's lightningd, or on the descriptor of something that is not in `dir`
  * (libuv aborts where its own eventfd fails).
+ * `isHit`: the main thread made it.
+ * @param path calls on this path alone count: their number does not change with what else there is to look at
  */
 export function inject(
-  call: TracedCall,
+  call: Pick<TracedCall, 'name' | 'nth'>,
   what: string,
   dir: string,
   command: readonly string[],
-): Traced & { readonly missed: boolean } {
+  path?: string,
+): Traced & { readonly missed: boolean; readonly isHit: boolean } {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-strace-'));
   try {
     const log = join(directory, 'log');
     const filter = ['-e', `trace=${call.name},execve`, '-e', `inject=${call.name}:${what}:when=${call.nth}`];
+    if (path !== undefined) filter.push('-P', path);
     const { status, signal, stdout, stderr } = spawnSync(
       'strace',
       ['-f', '-y', '-qq', '-o', log, ...filter, ...command],
@@ -93,7 +97,7 @@ export function inject(
     const missed =
       mains.slice(0, Math.max(at, 0)).some(line => /execve\(".*\/subdaemons\//.test(line)) ||
       (descriptor !== undefined && !descriptor.startsWith(dir));
-    return { status, signal, stdout, stderr, missed };
+    return { status, signal, stdout, stderr, missed, isHit: at !== -1 };
   } finally {
     rmSync(directory, { recursive: true });
   }
@@ -102,6 +106,7 @@ export function inject(
 /**
  * Runs the command, stops it with SIGSTOP right after a call, calls `meanwhile`, and lets it go on: a barrier in a
  * process that knows nothing of it. `meanwhile` is not called where the command ended before that call.
+ * `isHit`: the main thread made it.
  * @param path calls on this path alone count: their number does not change with how busy the machine is
  */
 export async function stopAfter(

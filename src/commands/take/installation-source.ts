@@ -12,6 +12,9 @@ export interface InstallationTerms {
   readonly apart: readonly string[];
 }
 
+/** What realpath(3) says of a file that is not there any more. */
+const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ESTALE']);
+
 export class InstallationSource implements Source {
   readonly path: string;
   readonly named: string;
@@ -28,8 +31,8 @@ export class InstallationSource implements Source {
     try {
       this.path = realpathSync.native(lightningd);
     } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') throw systemError('find', lightningd, error);
-      this.path = lightningd;
+      if (!GONE.has(errnoOf(error) ?? '')) throw systemError('find', lightningd, error);
+      this.path = lightningd; // what lists it says so
     }
   }
 

@@ -13,6 +13,9 @@ const DEFAULT_PATH = '/bin:/usr/bin';
 /** "Not here, look on": execvpe(3) goes on to the next directory after these. */
 const NOT_HERE = new Set(['ENOENT', 'ENOTDIR', 'ESTALE', 'ENODEV', 'ETIMEDOUT']);
 
+/** Of a path: nothing is there. */
+const GONE = new Set(['ENOENT', 'ENOTDIR', 'ESTALE']);
+
 /**
  * The absolute path of the program that `word` means, as found (links in it are not resolved).
  * A word with a slash is a path below `cwd`; any other is looked up in `env.PATH`, where an empty component is
@@ -28,17 +31,17 @@ export function locateLightningd(
 ): string {
   const paths = candidatePaths(word, env, cwd);
   if (word.includes('/')) return checkPath(paths[0] ?? word, word, skip);
-  let refused: { readonly path: string; readonly error: NodeJS.ErrnoException } | undefined;
+  let refused: { readonly path: string; readonly error: unknown } | undefined;
   let skipped: string | undefined;
   for (const path of paths) {
-    const error = whyNot(path);
-    if (error === undefined) {
-      if (!skip(realpathSync.native(path))) return path;
+    const found = lookAt(path);
+    if ('real' in found) {
+      if (!skip(found.real)) return path;
       skipped = path;
-    } else if (error.code === 'EACCES') {
-      if (!isHidden(path)) refused ??= { path, error };
-    } else if (!NOT_HERE.has(error.code ?? '')) {
-      throw executeError(path, error);
+    } else if (errnoOf(found.error) === 'EACCES') {
+      if (!isHidden(path)) refused ??= { path, error: found.error };
+    } else if (!NOT_HERE.has(errnoOf(found.error) ?? '')) {
+      throw executeError(path, found.error);
     }
   }
   if (refused !== undefined) throw executeError(refused.path, refused.error);
@@ -56,13 +59,14 @@ export function candidatePaths(
 }
 
 function checkPath(path: string, word: string, skip: (realPath: string) => boolean): string {
-  const error = whyNot(path);
-  if (error !== undefined) {
-    const { code: errno } = error;
-    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw executeError(path, error);
+  const found = lookAt(path);
+  if ('error' in found) {
+    const { error } = found;
+    const errno = errnoOf(error);
+    if (errno === undefined || !GONE.has(errno)) throw executeError(path, error);
     throw new HoldfastError('NOT_FOUND', `there is no ${quote(word)}: ${errnoWords(error)}`, { path, errno });
   }
-  if (skip(realpathSync.native(path)))
+  if (skip(found.real))
     throw new HoldfastError('NOT_FOUND', `${quote(word)} is holdfast itself, not a lightningd`, {
       path,
       hint: "name Core Lightning's own lightningd",
@@ -80,15 +84,15 @@ function isHidden(path: string): boolean {
   }
 }
 
-/** What execve(2) would say of this path, as an error of Node's; undefined when it may be executed. */
-function whyNot(path: string): NodeJS.ErrnoException | undefined {
+/** Where a path leads, or what execve(2) would say of it, as an error of Node's. */
+function lookAt(path: string): { readonly real: string } | { readonly error: unknown } {
   try {
     if (!statSync(path).isFile())
-      return Object.assign(new Error('EACCES: not a regular file, execve'), { code: 'EACCES' });
+      return { error: Object.assign(new Error('EACCES: not a regular file, execve'), { code: 'EACCES' }) };
     accessSync(path, constants.X_OK);
-    return undefined;
+    return { real: realpathSync.native(path) };
   } catch (error) {
-    return error as NodeJS.ErrnoException;
+    return { error };
   }
 }
 
