@@ -7,8 +7,8 @@
 # Needs root, debootstrap, some 2 GB in FRESH_DIR (default /var/tmp/holdfast-fresh, kept for the next time) and the package
 # registries. What is tested is the last commit. Prints what each command said at its end, and ends with 1 if one failed.
 set -euo pipefail
-checkout=$(cd "$(dirname "$0")/.." && pwd)
-roots=${FRESH_DIR:-/var/tmp/holdfast-fresh}
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/machines.sh"
 [ "$(id -u)" = 0 ] || { echo 'fresh: needs root, for debootstrap and chroot' >&2; exit 2; }
 command -v debootstrap >/dev/null || { echo 'fresh: apt-get install debootstrap' >&2; exit 2; }
 
@@ -20,7 +20,7 @@ make_root() { # SUITE
   mkdir -p "$root"
   {
     debootstrap --variant=minbase --include=ca-certificates "$1" "$root" &&
-      cp --remove-destination /etc/resolv.conf "$root/etc/resolv.conf" &&
+      settle_network "$root" &&
       chroot "$root" apt-get -q -o Acquire::Check-Valid-Until=false update &&
       chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get -qy --no-install-recommends install nodejs npm
   } >"$root.log" 2>&1 || { tail -5 "$root.log"; return 1; }
@@ -29,33 +29,17 @@ make_root() { # SUITE
   touch "$root/.complete"
 }
 
-# In namespaces of its own: what is mounted or left running goes with them.
-inside() { # ROOT USER UMASK DIRECTORY COMMAND
-  unshare --mount --pid --fork --kill-child -- bash -ec '
-    root=$1
-    mount --make-rprivate /
-    mount -t proc proc "$root/proc"
-    mount --rbind /dev "$root/dev"
-    mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
-    mount -t tmpfs -o mode=0755 tmpfs "$root/run"
-    exec chroot "$root" su - "$2" -c "umask $3 && cd \"$4\" && export CI=true npm_config_registry=$6 npm_config_cafile=/etc/ssl/certs/ca-certificates.crt && $5"
-  ' inside "$1" "$2" "$3" "$4" "$5" "$(npm config get registry)"
-}
-
 failed=0
 try() { # SUITE WHO
   local root=$roots/$1 user=root umask=022 home=/root command status
   [ "$2" != user ] || { user=alice umask=002 home=/home/alice; }
   make_root "$1" || { echo "fresh: $1: no root to be had"; failed=1; return; }
-  cp --remove-destination /etc/resolv.conf "$root/etc/resolv.conf"
-  cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
+  settle_network "$root"
   for command in 'npm ci && npm run demo' 'npm ci && npm test'; do
-    rm -rf "$root$home/holdfast"
-    mkdir "$root$home/holdfast"
-    git -C "$checkout" archive HEAD | tar -x -C "$root$home/holdfast"
-    chroot "$root" chown -R "$user:" "$home/holdfast"
+    lay_checkout "$root" "$home"
     status=0
-    inside "$root" "$user" "$umask" "$home/holdfast" "$command" >"$root.$2.log" 2>&1 </dev/null || status=$?
+    inside "$root" su - "$user" -c "umask $umask && cd $home/holdfast && export $(npm_environment) && $command" \
+      >"$root.$2.log" 2>&1 </dev/null || status=$?
     printf '\n== %s as %s, umask %s, node %s: %s: %s\n' "$1" "$user" "$umask" "$(chroot "$root" node --version)" "$command" "$status"
     tail -n 12 "$root.$2.log"
     [ "$status" = 0 ] || failed=1
