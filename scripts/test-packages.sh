@@ -23,5 +23,8 @@ for fuse in mergerfs gocryptfs bindfs; do command -v "$fuse" >/dev/null || need 
 command -v unionfs-fuse >/dev/null || command -v unionfs >/dev/null || need unionfs-fuse
 command -v chromium >/dev/null || need chromium
 [ -x /usr/lib/cargo/bin/coreutils/od ] || need rust-coreutils
-[ -x /lib/systemd/systemd ] || need systemd
+[ -x /lib/systemd/systemd ] || need systemd dbus
+command -v promtool >/dev/null || need prometheus
+command -v needrestart >/dev/null || [ -x /usr/sbin/needrestart ] || need needrestart
+command -v arm-linux-gnueabihf-gcc >/dev/null || need gcc-arm-linux-gnueabihf libc6-dev-armhf-cross
 echo "${missing[*]}"
