@@ -12,6 +12,11 @@ import { upgrade } from '../../fixtures/stand-in/upgrade.js';
 
 const HOLDFAST = join(import.meta.dirname, '../../bin/holdfast');
 const dir = mkdtempSync(join(tmpdir(), 'holdfast-arch-'));
+/**
+ * The emulator, where this machine is one: /proc/PID/exe is then the emulator's for every process but one's own, so that nothing
+ * which runs can be known by its image. (What we were started by is as emulated as we are.)
+ */
+const emulator = /qemu-\w+/.exec(readlinkSync(`/proc/${process.ppid}/exe`))?.[0];
 /** @type {import('node:child_process').ChildProcess[]} */
 const started = [];
 process.on('exit', () => {
@@ -123,7 +128,8 @@ await attempt('run', async () => {
   row('status', Number(status.status) < 4, `${status.status}\n${status.said}`);
   console.log(status.said.replace(/^/gm, '         | '));
   const running = holdfast('verify', '--running', node.place);
-  row('verify --running', running.status === 0, running.said);
+  if (emulator === undefined) row('verify --running', running.status === 0, running.said);
+  else row('verify --running', running.said.includes(emulator), `sees ${emulator} in place of each program`);
   console.log(running.said.replace(/^/gm, '         | '));
 
   const other = holdfast('snapshot', installed.lightningd, node.place);
@@ -137,20 +143,40 @@ await attempt('run', async () => {
   node.ask('stop');
 });
 
-for (const own of [['--method=copy'], ['--method=pin'], ['--confine=best-effort']]) {
+for (const own of ['--method=copy', '--method=pin', '--confine=best-effort']) {
+  if (own === '--method=pin' && emulator !== undefined) {
+    const { status, said } = holdfast(
+      'run',
+      own,
+      installed.lightningd,
+      `--lightning-dir=${join(dir, 'pinned')}`,
+    );
+    row(
+      `run ${own}`,
+      status === 125 && said.includes('cannot pin: '),
+      `refused, for ${emulator} makes up /proc/self/stat`,
+    );
+    continue;
+  }
   await attempt(`run ${own}`, async () => {
-    const node = await start(installed, cli, `with${own[0]}`, ...own);
-    row(`run ${own}`, node.ask('open').stdout.includes('ok v26.03'), node.output() || node.info);
+    const node = await start(installed, cli, `with${own}`, own);
+    row(`run ${own}`, node.ask('open').stdout.includes('ok v26.03'), node.output());
     node.ask('stop');
   });
 }
 
-await attempt('run --on-upgrade=restart', async () => {
-  const newest = makeCInstallation(join(dir, 'newest'), 'v26.06', { libraryDir, pythonPlugin: false });
-  const node = await start(installed, cli, 'parent', '--on-upgrade=restart');
-  upgrade('rename', newest.prefix, installed.prefix);
-  const deadline = Date.now() + 300_000;
-  while (!node.ask('getinfo').stdout.includes('v26.06') && Date.now() < deadline) await sleep(500);
-  row('run --on-upgrade=restart', node.ask('open').stdout.includes('ok v26.06'), node.output());
-  node.ask('stop');
-});
+if (emulator !== undefined) {
+  console.log(
+    `skipped  run --on-upgrade=restart: the parent tells by /proc/PID/exe that its child is lightningd by now`,
+  );
+} else {
+  await attempt('run --on-upgrade=restart', async () => {
+    const newest = makeCInstallation(join(dir, 'newest'), 'v26.06', { libraryDir, pythonPlugin: false });
+    const node = await start(installed, cli, 'parent', '--on-upgrade=restart');
+    upgrade('rename', newest.prefix, installed.prefix);
+    const deadline = Date.now() + 300_000;
+    while (!node.ask('getinfo').stdout.includes('v26.06') && Date.now() < deadline) await sleep(500);
+    row('run --on-upgrade=restart', node.ask('open').stdout.includes('ok v26.06'), node.output());
+    node.ask('stop');
+  });
+}
