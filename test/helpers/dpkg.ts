@@ -43,8 +43,23 @@ export function makeRoot(postinst?: string, options: Parameters<typeof makeCInst
     const { status, stderr } = spawnSync('dpkg', dpkg(file), { encoding: 'utf8' });
     if (status !== 0) throw new Error(stderr);
   };
+  /** Packages by apt-get, which reads this configuration and none of this machine's. */
+  const apt = (configuration: string, env: NodeJS.ProcessEnv, ...files: string[]) => {
+    for (const name of ['state/lists/partial', 'cache/archives/partial', 'log'])
+      ensureDirSync(join(dir, 'apt', name));
+    const own = `Dir::Etc "${dir}/apt/etc"; Dir::State "${dir}/apt/state"; Dir::State::status "${root}/var/lib/dpkg/status";
+Dir::Cache "${dir}/apt/cache"; Dir::Log "${dir}/apt/log"; APT::Sandbox::User "root"; APT::Architecture "all";
+DPkg::Options { "--root=${root}"; "--force-script-chrootless"; "--force-unsafe-io"; };\n`;
+    const file = join(dir, 'apt.conf');
+    writeFileSync(file, own + configuration);
+    return spawnSync('apt-get', ['-y', 'install', ...files], {
+      encoding: 'utf8',
+      env: { ...env, APT_CONFIG: file },
+    });
+  };
   return {
     dir,
+    apt,
     old: deb('v25.12'),
     young: deb('v26.03'),
     dpkg,

@@ -32,9 +32,9 @@ export function makePacmanRoot() {
     if (tar.status !== 0) throw new Error(tar.stderr);
     return file;
   };
-  const command = (file: string) => [
-    'pacman',
-    ...['--config', config, '--root', root, '--noconfirm', '--noprogressbar', '--overwrite', '*', '-U', file],
+  const command = (file: string, ...more: string[]) => [
+    ...['pacman', '--config', config, '--root', root, '--noconfirm', '--noprogressbar', '--overwrite', '*'],
+    ...[...more, '-U', file],
   ];
   const install = (file: string) => {
     const [program = '', ...args] = command(file);

@@ -1,9 +1,12 @@
 /** The package managers' hooks, each with what its package manager would give it, and with a guard that answers anything. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { ensureDirSync } from 'fs-extra/esm';
 import { expect, test } from 'vitest';
+import { makeRoot, noDpkg } from '../helpers/dpkg.ts';
 import { HOLDFAST } from '../helpers/holdfast.ts';
+import { makePacmanRoot, noPacman } from '../helpers/pacman.ts';
 import { script } from '../helpers/running.ts';
 import { makePair, type Node, noCompiler, startNode, tempDir, upgrade } from '../helpers/stand-in.ts';
 
@@ -63,6 +66,62 @@ test('apt: its configuration is read by the real apt-config', ctx => {
     'DPkg::Tools::Options::/usr/local/lib/holdfast/holdfast-guard-apt::Version "2";',
   );
 });
+
+test.for([
+  [0, '26.03'],
+  [1, '25.12'],
+  [2, '26.03'],
+] as const)('apt itself: with a guard that ends with %i there is %s afterwards', ([status, version], ctx) => {
+  const reason = noDpkg();
+  if (reason !== undefined) ctx.skip(reason);
+  if (spawnSync('apt-get', ['--version']).error !== undefined) ctx.skip('apt is not installed');
+  const { env, asked } = guardThatEndsWith(status);
+  const { apt, old, young, install, lightningd } = makeRoot();
+  install(old);
+  const hook = readFileSync(join(contrib, 'apt/80holdfast'), 'utf8');
+  const here = hook.replaceAll('/usr/local/lib/holdfast/', `${contrib}/apt/`);
+  const { status: ended, stdout, stderr } = apt(here, env, young);
+  expect(asked(), stdout + stderr).toBe('asked: guard\n');
+  expect(spawnSync(lightningd, ['--version'], { encoding: 'utf8' }).stdout).toBe(`v${version}\n`);
+  if (status === 1) expect(stderr).toContain("start it with 'holdfast run' first");
+  expect(ended === 0).toBe(status !== 1);
+});
+
+/** /bin/sh with the libraries that it needs. */
+function putShell(root: string): void {
+  const { stdout } = spawnSync('ldd', ['/bin/sh'], { encoding: 'utf8' });
+  for (const path of ['/bin/sh', ...(stdout.match(/\/\S+/g) ?? [])]) {
+    ensureDirSync(join(root, dirname(path)));
+    copyFileSync(realpathSync(path), join(root, path));
+  }
+}
+
+test.for([
+  [0, '26.03'],
+  [1, '25.12'],
+  [2, '26.03'],
+] as const)(
+  'pacman itself: with a guard that ends with %i there is %s afterwards',
+  ([status, version], ctx) => {
+    const reason = noPacman();
+    if (reason !== undefined) ctx.skip(reason);
+    const { root, old, young, command, install, lightningd } = makePacmanRoot();
+    install(old);
+    // pacman runs hooks below its root, by what is there
+    putShell(root);
+    ensureDirSync(join(root, 'usr/local/bin'));
+    script(join(root, 'usr/local/bin/holdfast'), `#!/bin/sh\necho "asked: $*" >>/asked\nexit ${status}\n`);
+    const [program = '', ...words] = command(young, '--hookdir', join(contrib, 'pacman'));
+    const env = { ...process.env, PATH: `/usr/local/bin:${process.env.PATH}` };
+    const { status: ended, stdout, stderr } = spawnSync(program, words, { encoding: 'utf8', env });
+    expect(
+      existsSync(join(root, 'asked')) && readFileSync(join(root, 'asked'), 'utf8'),
+      stdout + stderr,
+    ).toBe('asked: guard\n');
+    expect(spawnSync(lightningd, ['--version'], { encoding: 'utf8' }).stdout).toBe(`v${version}\n`);
+    expect(ended === 0).toBe(status !== 1);
+  },
+);
 
 test.each([
   [0, 0],
