@@ -32,6 +32,7 @@ export function switchedNow(
 
 /** The names that a program or a library asks for. */
 function neededBy(path: string): readonly string[] {
+  if (lookAt(path)?.isFile() !== true) return []; // root looks at the nodes of everybody: no device is opened
   let fd: number | undefined;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
