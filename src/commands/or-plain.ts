@@ -29,7 +29,7 @@ const AT_THE_EXEC: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['NOT_FOUND', 'NO
 
 /**
  * Becomes the installed lightningd, after a warning that says why.
- * @throws the error itself, where it is to be no reason for that; HoldfastError `NOT_FOUND`, `NOT_EXECUTABLE`
+ * @throws the error itself, where it is to be no reason for that, or where there is no lightningd that can be executed
  */
 export function startPlain(
   error: unknown,
@@ -38,11 +38,20 @@ export function startPlain(
   inherited: Inherited,
 ): never {
   if (!isReason(error, options)) throw error;
-  const lightningd = locate(options.lightningd, context);
+  const lightningd = locateOr(error, options, context);
   const reason = error instanceof Error ? error.message : String(error);
   context.warn(`${reason}: no snapshot, and ${quote(lightningd)} is started as it is (--or-plain)`);
   context.warn('an upgrade of the installation will reach this node while it runs');
   return launch(installedProgram(lightningd, options.args), inherited);
+}
+
+/** What is to be started; where there is nothing to be executed, the launch has said why. @throws `error` */
+function locateOr(error: unknown, { lightningd }: FailedLaunch, context: Context): string {
+  try {
+    return locate(lightningd, context);
+  } catch {
+    throw error;
+  }
 }
 
 function isReason(error: unknown, { from, expectRoot, confine }: FailedLaunch): boolean {
