@@ -5,8 +5,8 @@
  */
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, realpathSync } from 'node:fs';
 import { HoldfastError, systemError } from '../../errors.ts';
-import { inodeKey, isGone, openImage } from '../../linux/proc/image.ts';
-import type { Process } from '../../linux/proc/processes.ts';
+import { type Exe, inodeKey, isGone, openImage } from '../../linux/proc/image.ts';
+import { type Process, readAgain } from '../../linux/proc/processes.ts';
 import { programOf } from '../../linux/proc/program.ts';
 import { hashFiles } from '../../snapshot/hash/hash.ts';
 
@@ -28,7 +28,7 @@ export async function readImages(processes: readonly Process[]): Promise<Readonl
   try {
     for (const process of processes) {
       try {
-        seen.set(process.pid, look(process, opened));
+        seen.set(process.pid, lookAtOne(process, opened));
       } catch (error) {
         if (!isGone(error)) throw error;
       }
@@ -54,6 +54,25 @@ interface OpenFile {
   readonly fd: number;
   readonly path: string;
   readonly stat: BigIntStats;
+}
+
+/** How often a process may execute something else just as it is looked at. */
+const MOST_CHANGES = 3;
+
+/** One that has executed something else since it was listed has the path and the arguments of what it runs now. */
+function lookAtOne(listed: Process, opened: Map<string, OpenFile>) {
+  let process = listed;
+  for (let n = 0; ; n++) {
+    const seen = look(process, opened);
+    const now = readAgain(process);
+    if (n === MOST_CHANGES || isSameImage(process.exe, now.exe)) return seen;
+    process = now;
+  }
+}
+
+function isSameImage(one: Exe, other: Exe): boolean {
+  if (one.kind !== 'file' || other.kind !== 'file') return one.kind === other.kind;
+  return one.ino === other.ino && one.dev === other.dev;
 }
 
 /** Opens what a process runs, or says why not. @throws ENOENT, ESRCH where the process is gone */

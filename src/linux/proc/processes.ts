@@ -130,6 +130,12 @@ export function hasEnded({ pid, startTicks }: Process, proc = '/proc'): boolean 
   }
 }
 
+/** A listed process as it is by now: it may execute something else. @throws Node's error: ENOENT, ESRCH where it has ended */
+export function readAgain(process: Process, proc = '/proc'): Process {
+  const now = readProcess(`${proc}/${process.pid}`, undefined);
+  return now?.startTicks === process.startTicks ? { ...now, startedAt: process.startedAt } : process;
+}
+
 /** All processes below `pid`: children, their children, and so on; by PID. */
 export function descendantsOf(pid: number, processes: readonly Process[]): Process[] {
   const children = groupByParent(processes);
