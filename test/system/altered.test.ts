@@ -7,7 +7,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { commandsToRestore } from '../../src/linux/packages.ts';
 import { holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
 import { readJson } from '../helpers/schema.ts';
-import { makeWorld, noCompiler, tempDir } from '../helpers/stand-in.ts';
+import { ageDirectories, makeWorld, noCompiler, tempDir } from '../helpers/stand-in.ts';
 
 const isRoot = process.geteuid?.() === 0;
 
@@ -27,6 +27,19 @@ test('nothing is said where nothing was changed, nor after the installation was 
   expect(statusJson(place)).toMatchObject({ status: 0, report: { installed: { altered: [], remedy: [] } } });
   const hsmd = join(installed.libexec, 'lightning_hsmd');
   spawnSync('sh', ['-c', 'cp "$1" "$1.new" && chmod 700 "$1.new" && mv "$1.new" "$1"', 'sh', hsmd]);
+  expect(statusJson(place).report.installed.altered).toEqual([]);
+  expect(holdfast(['verify', place])).toMatchObject({ status: 0, stderr: '' });
+});
+
+test('nothing is said of a file that was replaced by one with the same content: it is no link of the snapshot any more', () => {
+  const { installed, place, words } = makeWorld();
+  const { path, files } = snapshotJson(words);
+  const hsmd = join(installed.libexec, 'lightning_hsmd');
+  spawnSync('sh', ['-c', 'cp -p "$1" "$1.new" && mv "$1.new" "$1"', 'sh', hsmd]);
+  ageDirectories(installed.prefix);
+  const placements = { hardlink: files - 1, reflink: 0, copy: 1 };
+  expect(snapshotJson(words)).toMatchObject({ path, reused: true, placements });
+  chmodSync(hsmd, 0o700); // a package manager's own doing, before it gives the file its mode
   expect(statusJson(place).report.installed.altered).toEqual([]);
   expect(holdfast(['verify', place])).toMatchObject({ status: 0, stderr: '' });
 });

@@ -74,7 +74,8 @@ function altered(file: RecordedFile, owners: Map<string, bigint>): AlteredFile |
   if (stat === undefined) return undefined;
   const [mode, uid] = [stat.mode & 0o7777n, stat.uid];
   const found = `${octal(mode)} of ${uid}:${stat.gid}`;
-  if (file.placement === 'hardlink' && recorded !== undefined && isSameInode(file.sourceIs, stat)) {
+  const isLinked = isSameInode(file.sourceIs, stat) && isSameInode(file.placedIs, stat);
+  if (file.placement === 'hardlink' && recorded !== undefined && isLinked) {
     const wasGiven = uid !== 0n && uid !== recorded.uid;
     if (wasGiven || mode !== recorded.mode) {
       const expected = `${octal(recorded.mode)} of ${recorded.uid}:${recorded.gid}`;

@@ -6,6 +6,7 @@ import type { ManifestFile } from '../../manifest/manifest.ts';
 import { type Owners, ownersAbove } from '../place/linkable.ts';
 import { Settling } from '../store/boot.ts';
 import { agrees, fileIdentity, identityOf, isRacy } from '../store/identity.ts';
+import type { Placement } from '../store/placement.ts';
 import { isOfBoot, type RecordedFile, type SnapshotRecord } from '../store/record.ts';
 import { isPlacedBy } from './by-record.ts';
 import { isWellKept } from './placed-tree.ts';
@@ -55,7 +56,7 @@ export class FileComparison {
     if (placed === undefined || !placed.isFile() || placed.size !== stat.size) return undefined;
     const isLink = placed.ino === stat.ino && placed.dev === stat.dev;
     const known = this.#recorded.get(path);
-    const placement = isLink ? 'hardlink' : (known?.placement ?? 'copy');
+    const placement = isLink ? 'hardlink' : withoutLink(known?.placement);
     if (!isPlacedBy({ path, placement }, this.#wanted.method)) return undefined;
     if (!isWellKept(placed, entry, placement, this.#owners, this.#wanted.owner)) return undefined;
 
@@ -79,4 +80,9 @@ export class FileComparison {
       isStill: () => (isYoung || sourceNow === fileIdentity(source)) && placedNow === fileIdentity(at),
     };
   }
+}
+
+/** What was linked to a source that is another file by now, of the same content, is as good as a copy of it. */
+function withoutLink(placement: Placement = 'copy'): Placement {
+  return placement === 'hardlink' ? 'copy' : placement;
 }
