@@ -49,18 +49,23 @@ export const versionOf = (node: Node) => {
 /** How often a text has a part. */
 export const count = (text: string, part: string) => text.split(part).length - 1;
 
-/** Every process whose command line names this directory. */
+/** Every process whose command line names this directory: its command line. */
 export function processesIn(dir: string): string[] {
-  return readdirSync('/proc')
-    .filter(name => /^\d+$/.test(name))
-    .flatMap(pid => {
-      try {
-        const line = readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ');
-        return line.includes(dir) ? [line] : [];
-      } catch {
-        return []; // it has ended
-      }
-    });
+  return pidsIn(dir).flatMap(pid => commandLineOf(pid) ?? []);
+}
+
+/** The same by PID. */
+export function pidsIn(dir: string): number[] {
+  const pids = readdirSync('/proc').filter(name => /^\d+$/.test(name));
+  return pids.map(Number).filter(pid => commandLineOf(pid)?.includes(dir));
+}
+
+function commandLineOf(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ');
+  } catch {
+    return undefined; // it has ended
+  }
 }
 
 /** An upgrade whose directories look as if it had been complete for an hour: the gate need not wait two seconds for it. */

@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { sample } from '../helpers/faults.ts';
 import { HOLDFAST } from '../helpers/holdfast.ts';
-import { processesIn, startParent, upgradeSettled, versionOf } from '../helpers/parent.ts';
+import { pidsIn, processesIn, startParent, upgradeSettled, versionOf } from '../helpers/parent.ts';
 import { until } from '../helpers/running.ts';
-import { childrenOf, isAlive, makePair, noCompiler, tempDir } from '../helpers/stand-in.ts';
+import { isAlive, makePair, noCompiler, tempDir } from '../helpers/stand-in.ts';
 import { noStrace } from '../helpers/strace.ts';
 import { attach } from '../helpers/strace-attach.ts';
 
@@ -86,10 +86,9 @@ async function expectEnd({ node, dir }: World, what: string): Promise<void> {
   await until(`${what}: nothing to be left`, () => processesIn(dir).length === 0);
 }
 
-/** libuv may have aborted, or wait for ever for a signal or a lock that the fault has swallowed. */
-function endHard(pid: number): void {
-  if (!isAlive(pid)) return;
-  for (const each of [pid, ...childrenOf(pid)]) process.kill(each, 'SIGKILL');
+/** libuv may have aborted, and left its node, or wait for ever for a signal or a lock that the fault has swallowed. */
+function endHard({ node, dir }: World): void {
+  for (const pid of [node.pid, ...pidsIn(dir)]) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
 }
 
 /** The calls of one upgrade that are not libuv's: of each name which ones of all. */
@@ -138,7 +137,7 @@ test('each call fails once: the upgrade happens all the same, and SIGTERM ends i
     await strace.detach();
     if (injected() === undefined || isLibuvs()) {
       missed++;
-      endHard(world.node.pid);
+      endHard(world);
       continue;
     }
     if (!isDone) problems.push(`${what}: ${injected()}\n${world.node.output()}`);
