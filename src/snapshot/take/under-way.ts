@@ -16,7 +16,7 @@ export function isPassing(
   if (code === 'BAD_SOURCE') return PASSING.has(errno);
   if (code !== 'SYSTEM' && code !== 'UNREADABLE') return false;
   if (source.identity !== undefined) return false; // an archive is not upgraded in place
-  return GONE.has(errno) && !isBelow(path, store.path) && !isBelow(path, '/proc');
+  return GONE.has(errno) && path.startsWith('/') && ![store.path, '/proc'].some(top => isBelow(path, top));
 }
 
 /** ESTALE: not the file that was listed any more; ENOENT: gone since its directory was read. */
