@@ -88,6 +88,15 @@ export class RealNode {
     return readFileSync(`${this.dir}.${this.network}.log`, 'utf8');
   }
 
+  /** The end of the log, without what is said all the time. */
+  lastWords(): string {
+    const lines = this.log().trimEnd().split('\n');
+    return lines
+      .filter(line => !/ (DEBUG|TRACE) /.test(line))
+      .slice(-15)
+      .join('\n');
+  }
+
   /** The lines that Core Lightning marks as never to be seen. */
   broken(): string[] {
     return this.log()
@@ -191,6 +200,10 @@ export async function launch(dir: string, options: NodeOptions): Promise<RealNod
   const child = spawn(file, args, { env, stdio: ['ignore', out, out], detached: true });
   const node = new RealNode(child, dir, network, port, mounts !== undefined);
   onTestFinished(() => end(child));
+  onTestFinished(({ task }) => {
+    if (task.result?.state !== 'fail') return;
+    console.log(`--- ${words.join(' ')}\n${node.output()}--- its log ends with\n${node.lastWords()}`);
+  });
   if (options.args?.includes('--daemon')) onTestFinished(() => endDaemon(node));
   return node;
 }

@@ -10,11 +10,13 @@ import { note } from './table.ts';
 
 const before = versionOf(OLD);
 const after = versionOf(NEW);
+/** A build between releases migrates a release's database only where it is told to. */
+const args = /-g[0-9a-f]+/.test(after) ? ['--database-upgrade=true'] : [];
 
 test('--on-upgrade=restart: upgraded, then downgraded', async ctx => {
   const { dir, installed, peer } = await setting();
   const command = [HOLDFAST, 'run', '--on-upgrade=restart', installed.lightningd];
-  const node = await startNode(join(dir, 'held'), { command });
+  const node = await startNode(join(dir, 'held'), { command, args });
   expect(await fate(node, peer, before)).toBe(opens(before));
 
   upgradeTo(NEW, installed);
@@ -29,9 +31,18 @@ test('--on-upgrade=restart: upgraded, then downgraded', async ctx => {
   const said = node.output().length;
   upgradeTo(OLD, installed);
   await until('a word on the downgrade', () => node.output().slice(said).includes(before));
-  note(ctx, { held: `restarts as ${after}, ${database}; downgraded: ${await fate(node, peer, after)}` });
+  let tried = '';
+  // between builds nobody can tell which is newer: the older one is tried, and refuses the database
+  if (node.output().slice(said).includes('which of them is newer cannot be told: restarting')) {
+    await until('the newer one to be back', () => starts(node) === 3 && node.version() === after);
+    expect(node.output()).toContain(`starting ${after} again, from its snapshot`);
+    tried = `${before} is tried, does not come up, and `;
+  }
+  note(ctx, {
+    held: `restarts as ${after}, ${database}; downgraded: ${tried}${await fate(node, peer, after)}`,
+  });
   expect(await fate(node, peer, after)).toBe(opens(after));
-  expect(node.broken()).toEqual([]);
+  expect(node.broken().filter(line => tried === '' || !line.includes('Refusing to'))).toEqual([]);
 
   await node.stop();
   const plain = await launch(join(dir, 'held'), { command: [installed.lightningd] });

@@ -186,6 +186,7 @@ test.each([
   ['exec "$CLN/bin/lightningd" "$@"', true],
   ['# as exec % would\necho lightningd: a stand-in\nlog=/var/log/lightningd.log', false],
   ['exec "$(dirname "$0")/lightningd-real" "$@"', false],
+  ['pid_file=$PWD/../lightningd-$network.pid\nsocket="$HOME/lightningd socket"', false],
 ])(
   'a script in lightningd’s place, %j: said at every launch where it executes another one',
   (script, isSaid) => {

@@ -10,7 +10,7 @@ const MOST_BYTES = 64 * 1024;
 
 /** lightningd as a command, under whatever name a packager keeps the real one. */
 const COMMAND =
-  /^(?:(?:exec|nohup|nice|env|command|setsid)\s+|\w+=\S*\s+)*["']?((?:[^\s"']*\/)?\.?lightningd[^\s"':=/]*)["']?(?:\s|$)/;
+  /^(?:(?:exec|nohup|nice|env|command|setsid)\s+|\w+=\S*\s+)*["']?((?:[^\s"'=]*\/)?\.?lightningd[^\s"':=/]*)["']?(?:\s|$)/;
 const ABSOLUTE = /(?:^|[\s"'=])(\/[^\s"']*\/\.?lightningd[^\s"'/;)]*)(?=[\s"';)]|$)/;
 
 /** What leads from the script's own path lies in the snapshot as well. */
