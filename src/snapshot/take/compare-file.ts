@@ -38,6 +38,7 @@ export class FileComparison {
   readonly #wanted: Wanted;
   readonly #sameBoot: boolean;
   readonly #owners: Owners;
+  readonly #isOfArchive: boolean;
   readonly settling: Settling;
 
   constructor(snapshot: Directory, record: SnapshotRecord, wanted: Wanted) {
@@ -46,6 +47,7 @@ export class FileComparison {
     this.#wanted = wanted;
     this.#sameBoot = isOfBoot(record, wanted.bootId);
     this.#owners = ownersAbove(snapshot);
+    this.#isOfArchive = record.archiveIs !== undefined;
     this.settling = new Settling(record, wanted.bootId);
   }
 
@@ -56,7 +58,7 @@ export class FileComparison {
     if (placed === undefined || !placed.isFile() || placed.size !== stat.size) return undefined;
     const isLink = placed.ino === stat.ino && placed.dev === stat.dev;
     const known = this.#recorded.get(path);
-    const placement = isLink ? 'hardlink' : withoutLink(known?.placement);
+    const placement = isLink ? 'hardlink' : this.#withoutLink(known?.placement);
     if (!isPlacedBy({ path, placement }, this.#wanted.method)) return undefined;
     if (!isWellKept(placed, entry, placement, this.#owners, this.#wanted.owner)) return undefined;
 
@@ -80,9 +82,9 @@ export class FileComparison {
       isStill: () => (isYoung || sourceNow === fileIdentity(source)) && placedNow === fileIdentity(at),
     };
   }
-}
 
-/** What was linked to a source that is another file by now, of the same content, is as good as a copy of it. */
-function withoutLink(placement: Placement = 'copy'): Placement {
-  return placement === 'hardlink' ? 'copy' : placement;
+  /** What was linked to a source that is another file by now, of the same content, is as good as a copy; an archive's always is another. */
+  #withoutLink(placement: Placement = 'copy'): Placement {
+    return placement === 'hardlink' && !this.#isOfArchive ? 'copy' : placement;
+  }
 }
