@@ -25,14 +25,16 @@ unshare --user --map-root-user --mount mount -t binfmt_misc none /proc/sys/fs/bi
   cannot 'no binfmt_misc in a user namespace: it needs Linux 6.7 and CONFIG_BINFMT_MISC'
 
 # Packages are unpacked by this machine's own dpkg, and none of their scripts run: minutes, where emulation takes an hour.
+# Debian's archive alone, by this machine's mirror: updates are another one, which may be out of step with it.
 make_root() { # ARCHITECTURE
-  local root=$roots/trixie-$1
+  local root=$roots/trixie-$1 mirror
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1)
   [ -e "$root/.complete" ] && return
   rm -rf "$root"
   mkdir -p "$roots"
   mmdebstrap --mode=root --variant=extract --architectures="$1" --include="$programs" \
     --hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr --aptopt='Acquire::Check-Valid-Until "false"' \
-    trixie "$root" >"$root.log" 2>&1 </dev/null || { tail -5 "$root.log"; return 1; }
+    trixie "$root" "$mirror" >"$root.log" 2>&1 </dev/null || { tail -5 "$root.log"; return 1; }
   cat "$root/usr/share/base-passwd/passwd.master" - >"$root/etc/passwd" <<<'alice:x:1000:1000::/home/alice:/bin/bash'
   cat "$root/usr/share/base-passwd/group.master" - >"$root/etc/group" <<<'alice:x:1000:'
   mkdir "$root/home/alice"
