@@ -42,7 +42,9 @@ containers           | holds                | big -DKILLS=2 -DHIDDEN=3
 on-upgrade           | holds                | -DKILLS=0 -DOPT=KEEPER
 every-launch-ends    | holds                | big cycles
 race-of-three        | holds                | big -DKILLS=0 -DTRIES=1 -DOPT=RACE+ENDS
-race-killed          | holds                | long -DTRIES=1 -DOPT=RACE
+race-killed-first    | holds                | long -DTRIES=1 -DOPT=RACE -DVICTIM=1
+race-killed-second   | holds                | long -DTRIES=1 -DOPT=RACE -DVICTIM=2
+race-killed-third    | holds                | long -DTRIES=1 -DOPT=RACE -DVICTIM=4
 race-of-four         | holds                | long bits -DNL=4 -DND=5 -DTRIES=1 -DKILLS=2
 
 once                 | second_of_one_root   | -DUP=0 -DOPT=OTHERS -DCHECK=ONCE

@@ -22,6 +22,9 @@
 #ifndef KILLS
 #define KILLS 1
 #endif
+#ifndef VICTIM
+#define VICTIM 15  /* set of launches that may be killed */
+#endif
 #ifndef TRIES
 #define TRIES 2    /* attempts within --settle */
 #endif
@@ -341,8 +344,16 @@ again:
     findProven();                                                                               /* 3 prove */
     if :: use[me] -> goto publish :: else fi;
     d_step { ADD(dsame, me); hit = young }                                                      /* 4 inspect */
-    list(0); list(1);
+    list(0);
+#if !((OPT) & LIBRARY)
+    list(1);
+#endif
     if :: hit && young -> goto unsettled :: else -> hit = 0 fi;
+    lk = 0;                                                                                     /* ask-loader */
+#if (OPT) & LIBRARY
+    list(1);
+#endif
+    lockStore();
     findByHash();                                                                               /* 5 prove-by-hash */
     if
     :: use[me] && (dir[use[me] - 1].asked || !ASKS(me)) -> goto publish
@@ -460,7 +471,7 @@ end_ended:
 }
 
 /* ---- the others ---- */
-#define LIVES(k) (k < NL && !LAST(k) && (phase[k % NL] == WORKS || phase[k % NL] == NODE))
+#define LIVES(k) (k < NL && !LAST(k) && IN(VICTIM, k) && (phase[k % NL] == WORKS || phase[k % NL] == NODE))
 proctype Killer() {
   byte n;
 end: do
