@@ -1,6 +1,9 @@
 /** A package manager stopped in the middle, at a system call of our choice. */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import { until } from './running.ts';
 import { childrenOf } from './stand-in.ts';
 import type { TracedCall } from './strace.ts';
@@ -20,51 +23,34 @@ export function pointsOf(calls: readonly TracedCall[], count: number): TracedCal
 
 /** Runs the command until it is about to make the call, and stops it there; undefined where it ended before. */
 export async function stopAt(call: TracedCall, command: readonly string[]): Promise<Stopped | undefined> {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-strace-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const log = join(directory, 'log');
   const inject = `inject=${call.name}:signal=SIGSTOP:when=${call.nth}`;
-  const strace = spawn(
-    'strace',
-    ['-qq', '-o', '/dev/null', '-e', `trace=${call.name}`, '-e', inject, ...command],
-    {
-      stdio: 'ignore',
-    },
-  );
+  const strace = spawn('strace', ['-qq', '-o', log, '-e', `trace=${call.name}`, '-e', inject, ...command], {
+    stdio: 'ignore',
+  });
   const ended = new Promise<void>(resolve => strace.once('exit', () => resolve()));
   let isOver = false;
   void ended.then(() => {
     isOver = true;
   });
-  let pid: number | undefined;
-  await until('the package manager to stop', () => {
-    pid = strace.pid === undefined || isOver ? undefined : childrenOf(strace.pid)[0];
-    return isOver || (pid !== undefined && isStopped(pid));
-  });
-  if (isOver || pid === undefined) return undefined;
-  const stopped = pid;
+  await until('the package manager to stop', () => isOver || isStopped(log));
+  const [pid] = isOver || strace.pid === undefined ? [] : childrenOf(strace.pid);
+  if (pid === undefined) return undefined;
   return {
     kill: async () => {
-      process.kill(stopped, 'SIGKILL');
+      process.kill(pid, 'SIGKILL');
       await ended;
     },
     goOn: async () => {
-      process.kill(stopped, 'SIGCONT');
+      process.kill(pid, 'SIGCONT');
       await ended;
     },
   };
 }
 
-/** Stopped by a signal, not for a moment at a system call: that of a tracee shows as the same `t`, but does not stay. */
-function isStopped(pid: number): boolean {
-  for (let look = 0; look < 6; look++) {
-    if (look > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
-    if (!/^State:\s+[tT]/m.test(statusOf(pid))) return false;
-  }
-  return true;
-}
-
-function statusOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/status`, 'latin1');
-  } catch {
-    return ''; // it has ended
-  }
+/** Stopped by the signal, as strace says in a line of its own: not for a moment at a system call, which looks the same. */
+function isStopped(log: string): boolean {
+  return existsSync(log) && readFileSync(log, 'latin1').includes('--- stopped by SIGSTOP ---');
 }
