@@ -5,9 +5,11 @@
 import { spawnSync } from 'node:child_process';
 import { HOLDFAST } from './holdfast.ts';
 
-/** `as UID COMMAND…`, and `$HOLDFAST`, are there for the script; `$D` is `directory`. */
+/** `as UID COMMAND…`, `json TEXT` (as a JSON string), and `$HOLDFAST`, are there for the script; `$D` is `directory`. */
 export function inMountNamespace<T>(directory: string, script: string, timeoutMs = 120_000): T[] {
-  const prelude = 'as() { u=$1; shift; setpriv --reuid="$u" --regid="$u" --clear-groups "$@"; }';
+  const prelude = String.raw`
+    as() { u=$1; shift; setpriv --reuid="$u" --regid="$u" --clear-groups "$@"; }
+    json() { printf '"'; printf %s "$1" | sed -z 's/[\\"]/\\&/g; s/\n/\\n/g'; printf '"'; }`;
   const { status, stdout, stderr } = spawnSync(
     'unshare',
     ['-m', 'bash', '-c', `set -e\n${prelude}\n${script}`],

@@ -44,7 +44,8 @@ test.each([
       after=$(ls -A $m/l/subdaemons | tr '\\n' ' ')
       verify=0; $HOLDFAST verify --lightning-dir=$m/l >&2 || verify=$?
       umount $m
-      LIMIT=$limit STATUS=$status SAID=$said BROKEN=$broken NEXT=$next AFTER=$after VERIFY=$verify ${process.execPath} -p 'const e=process.env; JSON.stringify({limit:+e.LIMIT,status:+e.STATUS,said:e.SAID,broken:e.BROKEN,next:+e.NEXT,after:e.AFTER,verify:+e.VERIFY})'
+      printf '{"limit":%d,"status":%d,"said":%s,"broken":"%s","next":%d,"after":"%s","verify":%d}\\n' \
+        $limit $status "$(json "$said")" "$broken" $next "$after" $verify
     done`;
     const tried = inMountNamespace<Tried>(dir, script);
     for (const one of tried) {
@@ -75,7 +76,7 @@ interface Ended {
 }
 
 /** Ends a shell line that leaves `$r`, `$D/said` and a store at `$m/l/subdaemons`. */
-const TELL = `STATUS=$r SAID=$(cat $D/said) STORE=$(ls -A $m/l/subdaemons | tr '\\n' ' ') ${process.execPath} -p 'const e=process.env; JSON.stringify({status:+e.STATUS,said:e.SAID,store:e.STORE})'`;
+const TELL = String.raw`printf '{"status":%d,"said":%s,"store":"%s"}\n' $r "$(json "$(cat $D/said)")" "$(ls -A $m/l/subdaemons | tr '\n' ' ')"`;
 
 test('a dead snapshot goes before the disk is called full; then the message says which disk, what is needed and what is free', () => {
   const dir = tempDir();

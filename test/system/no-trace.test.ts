@@ -8,14 +8,16 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureDirSync } from 'fs-extra/esm';
-import { beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeEach, expect, test } from 'vitest';
 import { HOLDFAST, ORDINARY_USER } from '../helpers/holdfast.ts';
 import { makeCInstallation, noCompiler, tempDir } from '../helpers/stand-in.ts';
 
@@ -26,6 +28,19 @@ beforeEach(ctx => {
   const reason = noCompiler();
   if (reason !== undefined) ctx.skip(reason);
 });
+
+const programs = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
+afterAll(() => rmSync(programs, { recursive: true }));
+
+/** What a file of fixtures/ is compiled to, once. */
+function programOf(source: string): string {
+  const program = join(programs, source.replace(/\.c$/, ''));
+  if (existsSync(program)) return program;
+  const words = ['-O1', '-w', '-o', program, join(fixtures, source)];
+  const { status, stderr } = spawnSync('cc', words, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(stderr);
+  return program;
+}
 
 /** How fixtures/start-strangely.c ends where the kernel does not know what was asked for. */
 const UNSUPPORTED = 77;
@@ -38,15 +53,9 @@ function makeWorld() {
   // its other programs need a library, which is held
   const installed = makeCInstallation(dir, 'v25.12', { libraryDir: join(dir, 'lib') });
   chmodSync(dir, 0o777);
-  const compile = (source: string, target: string) => {
-    const { status, stderr } = spawnSync('cc', ['-O1', '-w', '-o', target, join(fixtures, source)], {
-      encoding: 'utf8',
-    });
-    if (status !== 0) throw new Error(stderr);
-  };
   rmSync(installed.lightningd);
-  compile('report.c', installed.lightningd);
-  compile('start-strangely.c', join(dir, 'strangely'));
+  copyFileSync(programOf('report.c'), installed.lightningd);
+  copyFileSync(programOf('start-strangely.c'), join(dir, 'strangely'));
   spawnSync('touch', ['-d', '1 hour ago', join(installed.prefix, 'bin')]);
   return { dir, lightningd: installed.lightningd, strangely: join(dir, 'strangely') };
 }
