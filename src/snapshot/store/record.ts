@@ -138,7 +138,16 @@ export function writeRecord(snapshot: Directory, record: SnapshotRecord, warning
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
     warnings.push(`${error.message}; the next launch has to read every file again`);
-    rmSync(snapshot.at(temporary), { force: true }); // on a full disk the half of it, which is no file of a snapshot
+    removeHalf(snapshot.at(temporary));
+  }
+}
+
+/** On a full disk half of it is there, which is no file of a snapshot. */
+function removeHalf(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // immutable, or a directory: that is why it could not be written, and was said
   }
 }
 
