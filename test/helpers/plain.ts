@@ -29,6 +29,12 @@ export const US = BigInt(process.geteuid?.() ?? 0);
 /** As long as what was just written is in doubt for its youth, and a little more: not an assertion, only a rest. */
 export const tick = () => new Promise(resolve => setTimeout(resolve, 15));
 
+/** Does it come true for once? Of what must be quicker than a tick of the clock, on a machine that is busy. */
+export async function once(attempt: () => Promise<boolean | undefined>): Promise<boolean> {
+  for (let n = 0; n < 100; n++) if ((await attempt()) === true) return true;
+  return false;
+}
+
 /** Writes files below `prefix`, with the modes that programs and data have. */
 export function writeFiles(prefix: string, files: readonly TestFile[] = SOME_FILES): void {
   for (const { path, content, executable = true } of files) {

@@ -1,4 +1,5 @@
 /** May an entry of the store be wiped? Real locks and real programs. Through FUSE: test/system/fuse.test.ts. */
+import { randomBytes } from 'node:crypto';
 import {
   existsSync,
   linkSync,
@@ -20,7 +21,9 @@ import { closing, openFiles } from '../../helpers/plain.ts';
 import { asUser, copyOfSleep, Running } from '../../helpers/running.ts';
 import { tempDir } from '../../helpers/stand-in.ts';
 
-const [NAME, STAGING] = ['aaaaaaaaaaaaaaaa', '.staging-1-00ff00ff'] as const;
+/** No other test's: what runs by this name elsewhere on the machine would count. */
+const NAME = randomBytes(8).toString('hex');
+const STAGING = '.staging-1-00ff00ff';
 
 const running = new Running();
 afterEach(() => running.end());
@@ -44,7 +47,10 @@ test('what nobody uses is free; as long as it is claimed nobody can lock it, and
   expect([canLock(entry), openFiles()]).toEqual([true, before]);
 });
 
-test.each([NAME, STAGING])('%s is live while somebody holds a lock on it', async name => {
+test.each([
+  ['a snapshot', NAME],
+  ['a staging directory', STAGING],
+])('%s is live while somebody holds a lock on it', async (_what, name) => {
   const { store, entry } = makeStore(name);
   const holder = await holdLock(entry, 'shared');
   const before = openFiles();
