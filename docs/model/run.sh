@@ -74,7 +74,7 @@ mut-19-staging-live-by-program  | staging_left        | -DMUT=19
 mut-20-one-list-for-all         | live_was_removed    | reverse -DMUT=20 -DNL=2 -DKILLS=0 -DTRIES=1 -DOPT=OLD+RACE+READER+REEXEC
 mut-21-list-read-once           | live_was_removed    | -DMUT=21 -DOPT=REEXEC+FORK
 mut-22-stop-before-looking      | stopped_for_nothing | -DMUT=22 -DKILLS=0 -DOPT=KEEPER
-mut-24-killed-while-removing    | damaged_was_said    | -DMUT=24 -DNL=2 -DTRIES=1 -DOPT=OLD+RACE+READER
+mut-24-killed-while-removing    | damaged_was_said    | reverse -DMUT=24 -DNL=2 -DTRIES=1 -DOPT=OLD+RACE+READER
 '
 
 # One step a line: number, who, line of the model and its text. Several steps of one line are one.
