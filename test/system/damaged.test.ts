@@ -57,3 +57,24 @@ test('no damage to the files of a snapshot makes a command crash, or a launch be
     expect(holdfast(['verify', place]).status).toBe(0);
   });
 }, 600_000); // two hundred commands, and a small machine may be busy
+
+test.each([
+  [
+    'the root',
+    /"root":"([0-9a-f]{64})"/,
+    (root: string) => root.replace(/.$/, end => (end === '0' ? '1' : '0')),
+  ],
+  ['the version', /"version":"([^"]+)"/, () => 'v25.02'],
+])('a record in which %s has changed is not believed', (_what, pattern, change) => {
+  const dir = tempDir();
+  const { lightningd, prefix } = makeInstallation(dir, 'v25.12');
+  ageDirectories(prefix);
+  const words = [lightningd, `--lightning-dir=${join(dir, 'lightning')}`];
+  const { path, root, version } = snapshotJson(words);
+  const file = join(path, '.record.json');
+  const before = readFileSync(file, 'utf8');
+  const after = before.replace(pattern, (whole, value) => whole.replace(value, change(value)));
+  expect(after).not.toBe(before);
+  writeFileSync(file, after);
+  expect(snapshotJson(words)).toMatchObject({ root, version });
+});

@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import { ensureDirSync } from 'fs-extra/esm';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { HOLDFAST, ORDINARY_USER } from '../helpers/holdfast.ts';
+import { script } from '../helpers/running.ts';
 import { makeCInstallation, noCompiler, tempDir } from '../helpers/stand-in.ts';
 
 const fixtures = join(import.meta.dirname, '../../fixtures');
@@ -319,6 +320,16 @@ test('a HOLDFAST_NODE that starts Node as its child is refused: the PID would no
     expect({ status, stderr }).toEqual(expected);
   }
 });
+
+test.each([['run', 'lightningd'], ['status']])(
+  '%s: the locale that Node sees is none of the caller’s',
+  (...words) => {
+    const node = join(tempDir(), 'node');
+    script(node, '#!/bin/sh\n[ "$1" != --version ] || exec echo v20.19.0\necho "$LC_ALL"\n');
+    const env = { PATH: process.env.PATH, HOLDFAST_NODE: node, LC_ALL: 'de_DE.UTF-8', LANG: 'de_DE.UTF-8' };
+    expect(spawnSync(HOLDFAST, words, { encoding: 'utf8', env }).stdout).toBe('C\n');
+  },
+);
 
 test.each([
   ['without node', { PATH: '/nowhere' }, 127, /^holdfast: Node\.js is not in PATH.*\n$/],

@@ -2,7 +2,7 @@
  * Finds the snapshot that is proven to be what is installed now, if the store has it. What is found is locked as live
  * and held open; the others are closed again. Call it with the store's lock held.
  */
-import { readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { errnoOf } from '../../errors.ts';
 import type { Directory } from '../../linux/files/directory.ts';
 import { isStillSo } from '../libraries/evidence.ts';
@@ -105,11 +105,25 @@ export function isProven(
       : agrees(record.archiveIs, source.identity, sameBoot)) &&
     record.placedDirectories.every(({ path, is }) => isDirectory(snapshot.at(path), is)) &&
     isFile(snapshot.at(MANIFEST_NAME), record.manifestIs) &&
+    isSaidByManifest(snapshot, record) &&
     isFile(snapshot.at(SHA256SUMS_NAME), record.sumsIs) &&
     (record.libraries === undefined || isFile(snapshot.at(LIBRARIES_NAME), record.libraries.is)) &&
     record.files.every(file => isGone(file, record) || isFile(file.source, file.sourceIs)) &&
     record.files.every(file => isFile(snapshot.at(file.path), file.placedIs))
   );
+}
+
+/**
+ * Does the manifest begin with the same root and version? Nothing else would tell that a bit of the record has turned in them.
+ * @see formatManifest
+ */
+function isSaidByManifest(snapshot: Directory, { root, version }: SnapshotRecord): boolean {
+  try {
+    const [, , rootLine, versionLine] = readFileSync(snapshot.at(MANIFEST_NAME), 'utf8').split('\n', 4);
+    return rootLine === `  "root": "${root}",` && versionLine === `  "version": ${JSON.stringify(version)},`;
+  } catch {
+    return false; // gone, or closed to us
+  }
 }
 
 /** What came out of an archive is gone with what that was unpacked to; libraries come from the system all the same. */
