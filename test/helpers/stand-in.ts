@@ -3,7 +3,16 @@
  * All that is made here is gone when the test is over: nodes are ended by PID, directories removed.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statfsSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -24,12 +33,33 @@ export function noCompiler(): string | undefined {
 }
 
 /** A directory for this test alone (mode 0755, so that another user may enter), removed after it. */
-export function tempDir(): string {
-  const dir = mkdtempSync(join(realpathSync(tmpdir()), 'holdfast-test-'));
+export function tempDir(below = tmpdir()): string {
+  const dir = mkdtempSync(join(realpathSync(below), 'holdfast-test-'));
   chmodSync(dir, 0o755);
   onTestFinished(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));
   return dir;
 }
+
+/**
+ * The same for files by the thousand that nobody executes, in memory where that can be had: an ext4 without a journal
+ * looks for the inode of each new file among all that were freed in the last minutes.
+ */
+export function roomyDir(): string {
+  return tempDir(hasRoom('/dev/shm') ? '/dev/shm' : undefined);
+}
+
+function hasRoom(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    const { bsize, bavail, ffree, type } = statfsSync(path);
+    return type === TMPFS && bsize * bavail > 512 * 1024 * 1024 && ffree > 100_000;
+  } catch {
+    return false; // there is none
+  }
+}
+
+/** statfs(2): TMPFS_MAGIC. */
+const TMPFS = 0x01021994;
 
 /** One C installation at `<dir>/usr`, and another version of it beside, ready to be upgraded to. */
 export function makePair(dir: string, from = 'v25.12', to = 'v26.03'): { installed: StandIn; next: StandIn } {

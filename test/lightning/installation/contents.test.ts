@@ -5,12 +5,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listContents } from '../../../src/lightning/installation/contents.ts';
 import type { Installation } from '../../../src/lightning/installation/installation.ts';
-import { tempDir } from '../../helpers/stand-in.ts';
+import { roomyDir, tempDir } from '../../helpers/stand-in.ts';
 import { put } from './installed-tree.ts';
 
 /** `<dir>/usr` with a lightningd and a plugin; `tree` is its libexec directory. */
-function made(): Installation & { readonly dir: string; readonly tree: string } {
-  const dir = tempDir();
+function made(dir = tempDir()): Installation & { readonly dir: string; readonly tree: string } {
   const prefix = join(dir, 'usr');
   put(join(prefix, 'bin/lightningd'));
   put(join(prefix, 'libexec/c-lightning/plugins/pay'));
@@ -137,7 +136,7 @@ describe('the contents of an installation', () => {
   });
 
   it('may be ten thousand files', () => {
-    const installation = made();
+    const installation = made(roomyDir());
     for (let d = 0; d < 10; d++) {
       mkdirSync(join(installation.tree, String(d)));
       for (let i = 0; i < 1000; i++) writeFileSync(join(installation.tree, String(d), `f${i}`), '');

@@ -1,5 +1,6 @@
 /** What cannot be wiped is said and left; all else goes, and nothing outside the store. */
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -7,7 +8,7 @@ import { environment } from '../../helpers/elsewhere.ts';
 import { ORDINARY_USER } from '../../helpers/holdfast.ts';
 import { lastingDir, noMounts, programOf, underMounts } from '../../helpers/mounts.ts';
 import { works } from '../../helpers/running.ts';
-import { tempDir } from '../../helpers/stand-in.ts';
+import { roomyDir, tempDir } from '../../helpers/stand-in.ts';
 
 /** Wipes all that is in the directory that it is given. */
 const WIPE = `import { Directory } from 'src/linux/files/directory.ts';
@@ -16,7 +17,9 @@ const store = Directory.open(process.argv[2]);
 const warnings = [];
 wipe(store, store.names().sort(), warnings).then(wiped => console.log(JSON.stringify({ wiped, warnings })));`;
 
-const [GONE, STAYS] = ['aaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbb'];
+/** No other test's: what runs by such a name on another device would count. */
+const random = randomBytes(8).toString('hex').slice(1);
+const [GONE, STAYS] = [`a${random}`, `b${random}`];
 
 /** A store of two snapshots, the second of them with a directory that is to make difficulties. */
 function makeStore(dir = tempDir()) {
@@ -108,7 +111,7 @@ test('a file that FUSE keeps for its reader is said, and goes when the reader ha
 });
 
 test('a tree of 12,000 levels goes, though few files may be open', async ctx => {
-  const { store, difficult } = makeStore();
+  const { store, difficult } = makeStore(roomyDir());
   const deep = `import os, sys
 os.chdir(sys.argv[1])
 for n in range(12000): os.mkdir('d'); os.chdir('d')

@@ -30,7 +30,7 @@ import type { CheckName } from '../../../src/snapshot/verify/ledger.ts';
 import { verifySnapshot } from '../../../src/snapshot/verify/verify.ts';
 import { asUser } from '../../helpers/running.ts';
 import { entryOf, SOME_FILES, writeSnapshot } from '../../helpers/snapshots.ts';
-import { tempDir } from '../../helpers/stand-in.ts';
+import { roomyDir, tempDir } from '../../helpers/stand-in.ts';
 
 const isRoot = process.geteuid?.() === 0;
 const OPENINGD = 'libexec/c-lightning/lightning_openingd';
@@ -617,7 +617,7 @@ describe('ten thousand files', () => {
       content: `file ${i}`,
       executable: false,
     }));
-    const { path } = writeSnapshot(join(tempDir(), 'subdaemons'), files);
+    const { path } = writeSnapshot(join(roomyDir(), 'subdaemons'), files);
     const seen: bigint[] = [];
     let total = 0n;
     const { report } = await verifySnapshot(path, {
