@@ -1,8 +1,9 @@
 /** The Debian package of `npm run deb`: installed, used and purged in a root of its own, an overlay over this machine's. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { HOLDFAST } from '../helpers/holdfast.ts';
 import { inMountNamespace } from '../helpers/in-namespace.ts';
 import { noOverlayRoot } from '../helpers/mounts.ts';
@@ -11,11 +12,16 @@ import { makeCInstallation, noCompiler, tempDir } from '../helpers/stand-in.ts';
 
 const checkout = join(HOLDFAST, '../..');
 
-/** Builds the package; gives its path. */
+const place = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
+afterAll(() => rmSync(place, { recursive: true }));
+
+const builtName = () => readdirSync(place).find(name => name.endsWith('.deb'));
+
+/** Builds the package, once; gives its path. */
 function build(): string {
-  const dir = tempDir();
-  execFileSync(process.execPath, [join(checkout, 'scripts/deb.js')], { cwd: dir });
-  return join(dir, readdirSync(dir).find(name => name.endsWith('.deb'))!);
+  if (builtName() === undefined)
+    execFileSync(process.execPath, [join(checkout, 'scripts/deb.js')], { cwd: place });
+  return join(place, builtName()!);
 }
 
 test('has no errors for lintian', ctx => {

@@ -15,7 +15,8 @@ const { version } = readJsonSync(join(checkout, 'package.json'));
 function clone(): string {
   const dir = join(tempDir(), 'clone');
   execFileSync('git', ['clone', '--quiet', checkout, dir]);
-  execFileSync('cp', ['-a', join(checkout, 'node_modules'), join(dir, 'node_modules')]);
+  const copied = [join(checkout, 'node_modules'), join(dir, 'node_modules')];
+  if (!works('cp', '-al', ...copied)) execFileSync('cp', ['-aT', ...copied]); // another file system, or files of others
   utimesSync(join(dir, 'README.md'), 1e9, 1e9);
   return dir;
 }
