@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { Summary } from './test/reporter.ts';
+import { LongestFirst } from './test/sequencer.ts';
 
 export default defineConfig({
   test: {
@@ -10,6 +11,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     reporters: ['default', new Summary()],
+    sequence: { sequencer: LongestFirst },
     maxWorkers: availableParallelism() + 1, // most tests wait for processes of their own
   },
 });
