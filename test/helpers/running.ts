@@ -53,14 +53,19 @@ export class Running {
   }
 }
 
-/** Polls until `condition` is neither false nor undefined, and gives it back; fails after ten seconds. */
+/**
+ * Polls until `condition` is neither false nor undefined, and gives it back; fails after ten seconds. One that takes its
+ * time, because it starts a program, is asked less often: what is waited for needs the processor too.
+ */
 export async function until<T>(what: string, condition: () => T | false | undefined): Promise<T> {
   const deadline = Date.now() + 10_000;
   for (;;) {
+    const asked = performance.now();
     const value = condition();
     if (value !== false && value !== undefined) return value;
     if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
-    await new Promise(resolve => setTimeout(resolve, 5));
+    const pause = Math.max(5, 4 * (performance.now() - asked));
+    await new Promise(resolve => setTimeout(resolve, pause));
   }
 }
 

@@ -173,12 +173,16 @@ test.each(Object.keys(LAUNCHES) as Launch[])(
 test.each(['snapshot', 'run'] as const)('%s: killed after any call, the next launch works', launch => {
   const calls = callsOf(launch);
   const tried = sample<TracedCall>(calls, 25);
+  let killed = 0;
   for (const call of tried) {
     const world = makeWorld(launch);
     const before = world.others();
     const what = `SIGKILL at ${call.name} #${call.nth}`;
-    expect(inject(call, 'signal=KILL', world.dir, world.command).signal ?? 'SIGKILL', what).toBe('SIGKILL');
+    const { signal } = inject(call, 'signal=KILL', world.dir, world.command);
+    expect(signal ?? 'SIGKILL', what).toBe('SIGKILL');
+    if (signal !== null) killed += 1;
     expectRecovery(world, before, what);
   }
-  console.log(`kills, ${launch}: ${tried.length} of ${calls.length} calls`);
+  console.log(`kills, ${launch}: ${killed} of ${tried.length}, at ${calls.length} calls`);
+  expect(killed).toBeGreaterThan(tried.length / 2); // the others were to come at a call that was not made this time
 });
