@@ -96,7 +96,7 @@ export function inject(
     const main = `${/^\d+/.exec(lines[0] ?? '')?.[0]} `;
     const mains = lines.filter(line => line.startsWith(main));
     const at = mains.findIndex(line => line.includes('(INJECTED)'));
-    const descriptor = /^\d+ +\w+\(\d+<(.*?)>/.exec(mains[at] ?? '')?.[1];
+    const descriptor = /^\d+ +\w+\(\d+<(.*?)>/.exec(beginningOf(mains, at))?.[1];
     const missed =
       mains.slice(0, Math.max(at, 0)).some(line => /execve\(".*\/subdaemons\//.test(line)) ||
       (descriptor !== undefined && !descriptor.startsWith(dir));
@@ -104,6 +104,14 @@ export function inject(
   } finally {
     rmSync(directory, { recursive: true });
   }
+}
+
+/** The line that names what a call is about: where threads take turns, strace writes its end on another one. */
+function beginningOf(lines: readonly string[], at: number): string {
+  const line = lines[at] ?? '';
+  return line.includes(' resumed>')
+    ? (lines.slice(0, at).findLast(one => one.endsWith('<unfinished ...>')) ?? line)
+    : line;
 }
 
 /**
