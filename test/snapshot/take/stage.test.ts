@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { Directory } from '../../../src/linux/files/directory.ts';
 import { ownersOf } from '../../../src/snapshot/place/linkable.ts';
 import { identityOf } from '../../../src/snapshot/store/identity.ts';
@@ -42,8 +42,8 @@ test.each(['hardlink', 'copy'] as const)(
     const { place, staging, prefix, path } = await makeStaging();
     const before = openFiles();
     const old = process.umask(0o077);
+    onTestFinished(() => void process.umask(old));
     const staged = await hashStaged(staging, [await place(method)]);
-    process.umask(old);
     expect(openFiles()).toBe(before);
     const byPath = (one: { entry: { path: string } }, other: { entry: { path: string } }) =>
       one.entry.path < other.entry.path ? -1 : 1;
