@@ -81,3 +81,6 @@ systemctl poweroff --force --force
   const out = join(dir, 'out');
   return Object.fromEntries(readdirSync(out).map(name => [name, readFileSync(join(out, name), 'utf8')]));
 }
+
+/** Does this Node call pkey_alloc(2) as it starts, which `SystemCallFilter=@system-service` alone kills it for? 22 to 26 do not. */
+export const NEEDS_PKEY = process.versions.node.startsWith('20.');

@@ -211,7 +211,7 @@ function failed(result: string, status: number, own: string, systemctl: string):
       .join('; ');
   const bySignal = result === 'core-dump' || result === 'signal';
   const why = bySignal
-    ? `a signal ended it (${status}): SystemCallFilter= without @pkey stops every Node.js, docs/hardening.md has what works`
+    ? `a signal ended it (${status}): SystemCallFilter= without @pkey stops Node.js 20, docs/hardening.md has what works`
     : STATUS_WORDS[status];
   return {
     name: /holdfast: no snapshot can be had/.test(own) ? 'noexec' : 'snapshot',
