@@ -25,7 +25,7 @@ export function noOverlayRoot(): string | undefined {
   const dir = mkdtempSync(join(realpathSync(tmpdir()), 'holdfast-test-'));
   const script = `mount -t tmpfs none "$0" && cd "$0" && mkdir upper work root cgroup
     mount -t overlay none -o "lowerdir=/,upperdir=$0/upper,workdir=$0/work" root
-    mount -t proc proc root/proc && mount -t cgroup2 none cgroup && mkdir cgroup/holdfast-test-$$ && rmdir cgroup/holdfast-test-$$`;
+    mount -t proc proc root/proc && mount -t cgroup2 none cgroup && mkdir "cgroup/\${0##*/}" && rmdir "cgroup/\${0##*/}"`;
   const namespaces = ['--mount', '--pid', '--fork', '--cgroup', '--uts', '--ipc', '--net'];
   const { status, stderr } = spawnSync('unshare', [...namespaces, 'sh', '-ec', script, dir], {
     encoding: 'utf8',
