@@ -3,12 +3,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureDirSync } from 'fs-extra/esm';
-import { makeCInstallation, tempDir } from './stand-in.ts';
+import { makeCInstallation, noCompiler, tempDir } from './stand-in.ts';
 
-/** Why the real dpkg cannot be used here; undefined when it can. */
+/** Why the real dpkg cannot be used here, with packages of the C stand-in; undefined when it can. */
 export function noDpkg(): string | undefined {
   if (process.geteuid?.() !== 0) return 'dpkg needs root';
-  return spawnSync('dpkg-deb', ['--version']).error === undefined ? undefined : 'dpkg is not installed';
+  if (spawnSync('dpkg-deb', ['--version']).error !== undefined) return 'dpkg is not installed';
+  return noCompiler();
 }
 
 /** A scratch root with a dpkg database of its own, and packages of both versions. */

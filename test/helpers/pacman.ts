@@ -3,12 +3,13 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureDirSync } from 'fs-extra/esm';
-import { makeCInstallation, tempDir } from './stand-in.ts';
+import { makeCInstallation, noCompiler, tempDir } from './stand-in.ts';
 
 /** Why the real pacman cannot be used here; undefined when it can. */
 export function noPacman(): string | undefined {
   if (process.geteuid?.() !== 0) return 'pacman needs root';
-  return spawnSync('pacman', ['--version']).error === undefined ? undefined : 'pacman is not installed';
+  if (spawnSync('pacman', ['--version']).error !== undefined) return 'pacman is not installed';
+  return noCompiler();
 }
 
 /** A scratch root with a pacman database of its own, and packages of both versions. */

@@ -3,13 +3,13 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureDirSync } from 'fs-extra/esm';
-import { makeCInstallation, tempDir } from './stand-in.ts';
+import { makeCInstallation, noCompiler, tempDir } from './stand-in.ts';
 
 /** Why the real rpm cannot be used here; undefined when it can. */
 export function noRpm(): string | undefined {
   if (process.geteuid?.() !== 0) return 'rpm needs root';
   const missing = ['rpm', 'rpmbuild'].filter(name => spawnSync(name, ['--version']).error !== undefined);
-  return missing.length === 0 ? undefined : `${missing.join(', ')} is not installed`;
+  return missing.length === 0 ? noCompiler() : `${missing.join(', ')} is not installed`;
 }
 
 /** A scratch root with an rpm database of its own, and packages of both versions. @param post its %post scriptlet */

@@ -6,13 +6,13 @@ import { readJsonSync } from 'fs-extra/esm';
 import { beforeEach, expect, test } from 'vitest';
 import { makeRoot, noDpkg } from '../helpers/dpkg.ts';
 import { HOLDFAST, holdfast, snapshotJson } from '../helpers/holdfast.ts';
-import { listFiles, makePair, noCompiler, start, startNode, tempDir } from '../helpers/stand-in.ts';
+import { listFiles, makePair, start, startNode, tempDir } from '../helpers/stand-in.ts';
 import { noStrace } from '../helpers/strace.ts';
 
 const all = process.env.HOLDFAST_FAULTS === 'all';
 
 beforeEach(ctx => {
-  const reason = noCompiler() ?? noDpkg();
+  const reason = noDpkg();
   if (reason !== undefined) ctx.skip(reason);
 });
 
