@@ -7,6 +7,7 @@ import { realpathSync } from 'node:fs';
 import { HoldfastError } from '../errors.ts';
 import { locateLightningd } from '../lightning/installation/locate.ts';
 import { findNodes, type LightningNode } from '../lightning/nodes/nodes.ts';
+import { serviceOf } from '../linux/proc/cgroup.ts';
 import { recordAt } from '../snapshot/store/find-records.ts';
 import { type Verdict, worst } from '../verdict.ts';
 import type { Context } from './context.ts';
@@ -120,8 +121,9 @@ async function libraryTrouble(node: LightningNode, origin: NodeOrigin): Promise<
   return (libraries && whyRestart(libraries)) ?? null;
 }
 
-function adviceFor({ process, service }: LightningNode, after: boolean, replaced: boolean): string | null {
+function adviceFor({ process }: LightningNode, after: boolean, replaced: boolean): string | null {
   if (after && !replaced) return null;
+  const service = serviceOf(process.pid);
   const user = service?.userManager === undefined ? '' : '--user ';
   const verb = after ? 'restart' : 'stop';
   if (service !== undefined) return `systemctl ${user}${verb} ${service.name}`;

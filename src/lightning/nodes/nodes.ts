@@ -6,7 +6,6 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { readUsers } from '../../linux/passwd.ts';
-import { type SystemdService, serviceOf } from '../../linux/proc/cgroup.ts';
 import { inodeKey, readExe } from '../../linux/proc/image.ts';
 import {
   descendantsOf,
@@ -37,8 +36,6 @@ export interface LightningNode {
   readonly program: Program;
   /** False for a node in a container: paths of it mean other files to us. Undefined where that may not be known. */
   readonly sharesOurMounts: boolean | undefined;
-  /** The systemd service that it runs in. */
-  readonly service: SystemdService | undefined;
   /** Subdaemons, plugins, and what those started; by PID. */
   readonly descendants: readonly Process[];
 }
@@ -96,24 +93,24 @@ function look(search: NodeSearch): Nodes & { readonly outdated: boolean } {
   const userName = (uid: number) => users.get(uid)?.name ?? String(uid);
   const candidates = candidatesByName(list.processes, users, proc);
   const { pidFiles, hidden, outdated } = addHolders(candidates, list, search, proc);
-  const found = [...candidates.values()]
+  const mains = [...candidates.values()]
     .filter(candidate => pidFiles.has(candidate.process.pid) || isMain(candidate, candidates, list.processes))
-    .map(({ process, uid, program, place }) => ({
-      process,
-      uid,
-      user: userName(uid),
-      lightningDir: place?.lightningDir,
-      network: pidFiles.get(process.pid)?.network ?? place?.network,
-      pidFile: pidFiles.get(process.pid)?.path,
-      program,
-      sharesOurMounts: sharesOurMounts(process.pid, proc),
-      service: serviceOf(process.pid, proc),
-      descendants: descendantsOf(process.pid, list.processes),
-      place,
-    }))
     .sort((a, b) => a.process.pid - b.process.pid);
+  const { nodes, unplaced } = divide(mains, pidFiles, search.lightningDir);
+  const describe = ({ process, uid, program, place }: Placed): LightningNode => ({
+    process,
+    uid,
+    user: userName(uid),
+    lightningDir: place?.lightningDir,
+    network: pidFiles.get(process.pid)?.network ?? place?.network,
+    pidFile: pidFiles.get(process.pid)?.path,
+    program,
+    sharesOurMounts: sharesOurMounts(process.pid, proc),
+    descendants: descendantsOf(process.pid, list.processes),
+  });
   return {
-    ...divide(found, search.lightningDir),
+    nodes: nodes.map(describe),
+    unplaced: unplaced.map(describe),
     hidden: hidden.map(({ uid, ...node }) => ({ ...node, user: userName(uid) })),
     limits: list.limits,
     outdated,
@@ -150,7 +147,11 @@ function addHolders(
   const pidFiles = new Map<number, PidFile>();
   const hidden: (Omit<HiddenNode, 'user'> & { readonly uid: number })[] = [];
   let outdated = false;
-  for (const { file, pid, uid } of lockedPidFiles([...own, ...elsewhere], [...candidates.keys()], proc)) {
+  const likely = [...candidates.values()].map(({ process: { pid }, place }) => ({
+    pid,
+    lightningDir: place?.lightningDir,
+  }));
+  for (const { file, pid, uid } of lockedPidFiles([...own, ...elsewhere], likely, proc)) {
     const process = pid === undefined ? undefined : byPid.get(pid);
     if (process === undefined) {
       outdated ||= pid !== undefined && canSee(list, pid);
@@ -172,16 +173,18 @@ function addHolders(
 
 /** Those of the lightning-dir, or all; and those of which that cannot be told. */
 function divide(
-  found: readonly (LightningNode & { readonly place: NodePlace | undefined })[],
+  mains: readonly Placed[],
+  pidFiles: ReadonlyMap<number, PidFile>,
   lightningDir: string | undefined,
-): Pick<Nodes, 'nodes' | 'unplaced'> {
+): { readonly nodes: readonly Placed[]; readonly unplaced: readonly Placed[] } {
   const wanted = lightningDir === undefined ? undefined : directoryKey(lightningDir);
-  const nodes: LightningNode[] = [];
-  const unplaced: LightningNode[] = [];
-  for (const { place, ...node } of found) {
-    if (lightningDir === undefined || node.pidFile !== undefined) nodes.push(node);
-    else if (place === undefined) unplaced.push(node);
-    else if (sameDirectory(place, lightningDir, wanted)) nodes.push(node);
+  const nodes: Placed[] = [];
+  const unplaced: Placed[] = [];
+  for (const main of mains) {
+    const { place, process } = main;
+    if (lightningDir === undefined || pidFiles.has(process.pid)) nodes.push(main);
+    else if (place === undefined) unplaced.push(main);
+    else if (sameDirectory(place, lightningDir, wanted)) nodes.push(main);
   }
   return { nodes, unplaced };
 }

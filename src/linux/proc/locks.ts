@@ -55,18 +55,19 @@ export function readLocks(proc = '/proc'): HeldLock[] | undefined {
 }
 
 /**
- * The locks that a process holds through its descriptors below `end`; none where it is gone or another user's. Quick, 0.02 ms
- * for each of them, where /proc/locks takes 10 ms and koffi 1.5 (measured).
+ * The locks that a process holds through its descriptors below `end`, in their order, each read when it is asked for; none where
+ * the process is gone or another user's. Quick, 0.02 ms a descriptor, where /proc/locks takes 10 ms and koffi 1.5 (measured).
  */
-export function locksThrough(pid: number, end: number, proc = '/proc'): HeldLock[] {
+export function* locksThrough(pid: number, end: number, proc = '/proc'): Generator<HeldLock> {
   const directory = `${proc}/${pid}/fdinfo`;
   try {
-    return readdirSync(directory)
-      .filter(fd => Number(fd) < end)
-      .map(fd => readFileSync(`${directory}/${fd}`, 'utf8'))
-      .flatMap(text => (text.includes('lock:') ? parseLocks(text.replaceAll('lock:\t', '')) : []));
+    const descriptors = readdirSync(directory).map(Number);
+    for (const fd of descriptors.filter(number => number < end).sort((a, b) => a - b)) {
+      const text = readFileSync(`${directory}/${fd}`, 'utf8');
+      if (text.includes('lock:')) yield* parseLocks(text.replaceAll('lock:\t', ''));
+    }
   } catch {
-    return []; // EACCES, or ENOENT: it is gone, or closed one meanwhile
+    // EACCES, or ENOENT: it is gone, or closed one meanwhile
   }
 }
 

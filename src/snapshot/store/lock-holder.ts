@@ -53,7 +53,7 @@ function remedies(holder: LockHolder | undefined, path: string): string[] {
 /** Where /proc/locks is not to be seen (subset=pid), what the descriptors of each process say of themselves. */
 function locksOfAll(proc: string): HeldLock[] {
   const pids = readdirSync(proc).filter(name => /^\d+$/.test(name));
-  return pids.flatMap(pid => locksThrough(Number(pid), Number.POSITIVE_INFINITY, proc));
+  return pids.flatMap(pid => [...locksThrough(Number(pid), Number.POSITIVE_INFINITY, proc)]);
 }
 
 function isStopped(pid: number, proc: string): boolean {

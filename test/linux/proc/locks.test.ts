@@ -103,7 +103,7 @@ describe('with a real holder', () => {
     expect(answer).toEqual({ held: true, pid: child.pid });
     const { certain, possible } = holdersOf(statSync(file, { bigint: true }), readLocks() ?? []);
     expect([...certain, ...possible]).toContain(child.pid);
-    expect(locksThrough(child.pid, 32)).toEqual([
+    expect([...locksThrough(child.pid, 32)]).toEqual([
       expect.objectContaining({
         type: 'POSIX',
         access: 'WRITE',
@@ -111,9 +111,9 @@ describe('with a real holder', () => {
         ino: statSync(file, { bigint: true }).ino,
       }),
     ]);
-    expect(locksThrough(child.pid, 3)).toEqual([]);
+    expect([...locksThrough(child.pid, 3)]).toEqual([]);
     await running.end();
-    expect(locksThrough(child.pid, 32)).toEqual([]);
+    expect([...locksThrough(child.pid, 32)]).toEqual([]);
   });
 
   test('a holder outside our PID namespace is a lock without a PID', async ctx => {
