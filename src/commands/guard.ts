@@ -4,9 +4,10 @@
  */
 
 import { realpathSync } from 'node:fs';
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError, quote, visible } from '../errors.ts';
 import { locateLightningd } from '../lightning/installation/locate.ts';
 import { findNodes, type LightningNode } from '../lightning/nodes/nodes.ts';
+import { absolutePath } from '../linux/files/path.ts';
 import { serviceOf } from '../linux/proc/cgroup.ts';
 import { recordAt } from '../snapshot/store/find-records.ts';
 import { type Verdict, worst } from '../verdict.ts';
@@ -17,7 +18,7 @@ import { type NodeOrigin, originOf } from './running/node-snapshot.ts';
 
 /** What is asked. */
 export interface GuardOptions {
-  /** the lightningds of the installations; none: `lightningd` in PATH */
+  /** the lightningds of the installations, each a path or a name in PATH; none: `lightningd` in PATH */
   readonly lightningds: readonly string[];
   readonly after: boolean;
 }
@@ -52,15 +53,11 @@ export interface GuardReport {
   readonly unknowns: readonly string[];
 }
 
-/** Looks. @throws HoldfastError `SYSTEM` where there is no /proc */
+/** Looks. @throws HoldfastError `SYSTEM` where there is no /proc; `NOT_FOUND` of holdfast itself, `NOT_EXECUTABLE` */
 export async function guard({ lightningds, after }: GuardOptions, context: Context): Promise<GuardReport> {
-  const installations = lightningds.length > 0 ? lightningds.map(real) : inPath(context);
-  if (installations.length === 0) {
-    context.notice(
-      'there is no lightningd in PATH; name it to ask about another: holdfast guard -- /opt/cln/bin/lightningd',
-    );
-    return { verdict: 'ok', installations, nodes: [], unknowns: [] };
-  }
+  const words = lightningds.length > 0 ? lightningds : ['lightningd'];
+  const installations = words.flatMap(word => installationOf(word, context));
+  if (installations.length === 0) return { verdict: 'ok', installations, nodes: [], unknowns: [] };
   const found = findNodes();
   const nodes: GuardedNode[] = [];
   for (const node of found.nodes) nodes.push(await judge(node, installations, after));
@@ -132,21 +129,28 @@ function adviceFor({ process }: LightningNode, after: boolean, replaced: boolean
     : `stop PID ${process.pid} with lightning-cli stop, or start it with holdfast run first`;
 }
 
-function inPath(context: Context): string[] {
+/**
+ * The lightningd that a word means. One that is not there is no failure: the package may be new to this machine, or gone
+ * from it while a node still runs from its files. But it may also be mistyped, so this is said. A path is taken as it is:
+ * after half an upgrade the file may well be no program.
+ */
+function installationOf(word: string, context: Context): string[] {
+  const isSelf = (path: string): boolean => path === context.self;
   try {
-    return [
-      real(
-        locateLightningd(
-          'lightningd',
-          { PATH: context.environment.PATH },
-          context.cwd,
-          path => path === context.self,
-        ),
-      ),
-    ];
+    const found = locateLightningd(word, { PATH: context.environment.PATH }, context.cwd, isSelf);
+    return [real(found)];
   } catch (error) {
-    if (error instanceof HoldfastError && error.code === 'NOT_FOUND') return [];
-    throw error;
+    if (!(error instanceof HoldfastError) || error.errno === undefined) throw error; // holdfast itself
+    if (word.includes('/')) {
+      if (error.code === 'NOT_FOUND')
+        context.notice(`there is no ${quote(word)}: what is not installed may be replaced`);
+      return [real(absolutePath(context.cwd, word))];
+    }
+    if (error.code !== 'NOT_FOUND') throw error;
+    context.notice(
+      `there is no ${visible(word)} in PATH; name it to ask about another: holdfast guard -- /opt/cln/bin/lightningd`,
+    );
+    return [];
   }
 }
 

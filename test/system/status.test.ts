@@ -1,6 +1,14 @@
 /** `holdfast status` and `holdfast guard`, from outside, with real nodes. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { appendFileSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { HOLDFAST, holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
@@ -120,6 +128,35 @@ test('guard lets the package go on where all nodes run from snapshots, none runs
   });
   expect(nothing.status).toBe(0);
   expect(nothing.stderr).toContain('there is no lightningd in PATH');
+});
+
+test('guard looks a name without a slash up in PATH, and says what it is with --quiet too', async () => {
+  const dir = tempDir();
+  const installed = makeCInstallation(dir, 'v25.12');
+  const node = await startNode(installed, join(dir, 'lightning'));
+  const env = { ...process.env, PATH: `${dirname(installed.lightningd)}:${process.env.PATH}` };
+  for (const options of [[], ['--quiet']]) {
+    const named = holdfast(['guard', ...options, '--', 'lightningd'], { env, cwd: dir });
+    expect([named.status, named.stdout]).toEqual([1, expect.stringContaining(`PID ${node.pid} of `)]);
+  }
+});
+
+test('guard says of a lightningd that is not there, or is holdfast itself, that it may be the wrong one', () => {
+  const dir = tempDir();
+  const missing = join(dir, 'lightningd');
+  expect(holdfast(['guard', '--', missing])).toMatchObject({
+    status: 0,
+    stderr: `holdfast: there is no '${missing}': what is not installed may be replaced\n`,
+  });
+  expect(holdfast(['guard', '--', 'no-lightningd'])).toMatchObject({
+    status: 0,
+    stderr: expect.stringContaining('there is no no-lightningd in PATH'),
+  });
+  symlinkSync(HOLDFAST, missing);
+  expect(holdfast(['guard', '--', missing])).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('is holdfast itself'),
+  });
 });
 
 test('a lightning-dir that was named and is not there is no answer', () => {

@@ -1,7 +1,6 @@
 /** The command line of `guard`. */
 import { guard as guardCommand } from '../../commands/guard.ts';
 import { VERDICT_EXIT } from '../../exit-codes.ts';
-import { absolutePath } from '../../linux/files/path.ts';
 import { renderGuard } from '../../render/guard.ts';
 import type { Surroundings } from '../context.ts';
 import type { Outcome } from '../outcome.ts';
@@ -14,9 +13,9 @@ export async function guard(
 ): Promise<Outcome> {
   const after = options.after === true;
   const report = await guardCommand(
-    { lightningds: operands.map(word => absolutePath(surroundings.cwd, word.toString())), after },
+    { lightningds: operands.map(word => word.toString()), after },
     surroundings,
   );
-  const text = options.quiet === true ? '' : renderGuard(report, after, options.verbose === true);
+  const text = renderGuard(report, after, options.verbose === true);
   return { status: VERDICT_EXIT[report.verdict], text, json: report };
 }
