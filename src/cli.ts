@@ -10,7 +10,7 @@ import { fstatSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { isJournal, PRIORITIES, type Priority } from './cli/journal.ts';
 import type { Outcome } from './cli/outcome.ts';
-import { type Request, readWords } from './cli/words.ts';
+import { asksForJson, type Request, readWords } from './cli/words.ts';
 import { errnoOf, escapeUnseen, HoldfastError, systemError } from './errors.ts';
 import { EXIT, exitStatus } from './exit-codes.ts';
 import { type Inherited, parseInherited } from './launch/inherited.ts';
@@ -28,8 +28,10 @@ async function main(): Promise<void> {
   try {
     const inherited = parseInherited(readProcFile('/proc/self/cmdline'));
     command = inherited.invokedAs === 'lightningd' ? 'run' : (inherited.words[0]?.toString() ?? '');
-    json = command !== 'run' && inherited.words.some(word => word.equals(Buffer.from('--json')));
-    const outcome = await perform(readWords(inherited.words, inherited.invokedAs), inherited);
+    json = command !== 'run' && asksForJson(inherited.words); // as far as can be told if they cannot be read
+    const request = readWords(inherited.words, inherited.invokedAs);
+    json = request.kind === 'command' && request.options.json === true;
+    const outcome = await perform(request, inherited);
     const text = escapeUnseen(json ? `${JSON.stringify(outcome.json)}\n` : outcome.text);
     write(
       STDOUT,

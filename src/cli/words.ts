@@ -45,6 +45,18 @@ export function readWords(words: readonly Buffer[], invokedAs: string): Request 
   return readCommand(first, words.slice(1));
 }
 
+/** Is there a --json among words of ours? For those that readWords refuses: how to tell it is still to be known. */
+export function asksForJson(words: readonly Buffer[]): boolean {
+  const command = words[0]?.toString() ?? '';
+  const takesLightningd = isCommandName(command) && commandSpecs[command].operands === 'lightningd';
+  for (const [index, bytes] of words.entries()) {
+    const word = bytes.toString();
+    if (word === '--json') return true;
+    if (word === '--' || (takesLightningd && index > 0 && !word.startsWith('-'))) return false;
+  }
+  return false;
+}
+
 function readHelp(words: readonly Buffer[]): Request {
   const command = words[0]?.toString();
   if (command === undefined) return { kind: 'help', command: undefined };
