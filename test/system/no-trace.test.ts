@@ -332,42 +332,49 @@ test.each([['run', 'lightningd'], ['status']])(
 );
 
 test.each([
-  ['without node', { PATH: '/nowhere' }, 127, /^holdfast: Node\.js is not in PATH.*\n$/],
+  ['without node', { PATH: '/nowhere' }, /^holdfast: Node\.js is not in PATH.*\n$/],
   [
     'with a HOLDFAST_NODE that is not there',
     { HOLDFAST_NODE: '/nowhere/node' },
-    127,
     /^holdfast: .*no working Node.*\n$/,
   ],
   [
     'with a HOLDFAST_NODE that is no Node',
     { HOLDFAST_NODE: '/bin/true' },
-    127,
     /^holdfast: .*no working Node.*\n$/,
   ],
   [
     'with another program as HOLDFAST_NODE',
     { HOLDFAST_NODE: '/bin/ls' },
-    127,
     /^holdfast: .*no working Node.*\n$/,
   ],
-])('%s: one clear line', (_case, env, status, line) => {
-  const called = spawnSync('/bin/sh', [HOLDFAST, 'run', 'lightningd'], {
-    encoding: 'utf8',
-    env: { PATH: process.env.PATH, ...env },
-  });
-  expect(called).toMatchObject({ status, stderr: expect.stringMatching(line) });
+])('%s: one clear line', (_case, env, line) => {
+  const ends = [
+    [['run', 'lightningd'], 125],
+    [['status'], 2],
+    [['--version'], 2],
+  ] as const;
+  for (const [words, status] of ends) {
+    const called = spawnSync('/bin/sh', [HOLDFAST, ...words], {
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH, ...env },
+    });
+    expect(called).toMatchObject({ status, stderr: expect.stringMatching(line) });
+  }
 });
 
-test.each(['v18.20.4', 'v20.9.0', 'v20.18.3'])('Node.js %s is too old: 127, and which is needed', version => {
-  const old = join(tempDir(), 'node');
-  writeFileSync(old, `#!/bin/sh\necho ${version}\n`, { mode: 0o755 });
-  const called = spawnSync(HOLDFAST, ['--version'], {
-    encoding: 'utf8',
-    env: { ...process.env, HOLDFAST_NODE: old },
-  });
-  expect(called).toMatchObject({ status: 127, stderr: expect.stringContaining('20.19 or newer is needed') });
-});
+test.each(['v18.20.4', 'v20.9.0', 'v20.18.3'])(
+  'Node.js %s is too old: said, and which is needed',
+  version => {
+    const old = join(tempDir(), 'node');
+    writeFileSync(old, `#!/bin/sh\necho ${version}\n`, { mode: 0o755 });
+    const called = spawnSync(HOLDFAST, ['--version'], {
+      encoding: 'utf8',
+      env: { ...process.env, HOLDFAST_NODE: old },
+    });
+    expect(called).toMatchObject({ status: 2, stderr: expect.stringContaining('20.19 or newer is needed') });
+  },
+);
 
 test.each([
   ['v20.19.0', ['--jitless', '--no-rehash-snapshot', '--no-lazy', '--no-expose-wasm']],
