@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   let command = 'run'; // whose notes may be refused
   let json = false;
   try {
-    const inherited = parseInherited(readProcFile('/proc/self/cmdline'));
+    const inherited = parseInherited(readProcFile('/proc/self/cmdline'), process.env);
     command = inherited.invokedAs === 'lightningd' ? 'run' : (inherited.words[0]?.toString() ?? '');
     json = command !== 'run' && asksForJson(inherited.words); // as far as can be told if they cannot be read
     const request = readWords(inherited.words, inherited.invokedAs);

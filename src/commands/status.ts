@@ -195,8 +195,8 @@ function judge(
   if (path === undefined) return { restartPending: null, reason: 'it may not be looked into' };
   if (snapshot === undefined) {
     return replaced
-      ? { restartPending: true, reason: 'it runs from the installation itself, and its file was replaced' }
-      : { restartPending: false, reason: 'it runs from the installation itself: an upgrade would break it' };
+      ? { restartPending: true, reason: 'it runs from no snapshot, and its file was replaced' }
+      : { restartPending: false, reason: 'it runs from no snapshot: an upgrade would break it' };
   }
   if (root === undefined || now === undefined)
     return { restartPending: null, reason: 'its snapshot has no readable record' };

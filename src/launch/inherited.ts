@@ -2,10 +2,12 @@
  * What bin/holdfast noted of the process before Node changed it, read from our own command line as the kernel has it
  * (process.argv is decoded, and loses bytes that are no UTF-8).
  *
- *     node --jitless cli.cjs holdfast-notes/2 NAME pid=42 closed=01 inherited=,3,4 blocked=0…0 ignored=0…0 LINE… = WORD…
+ *     node --jitless cli.cjs holdfast-notes/3 NAME pid=42 closed=01 inherited=,3,4 blocked=0…0 ignored=0…0 lines=1 = WORD…
  *
- * Only for a launch; the commands that answer are started with their words alone. The LINEs are od's: the environment, then
- * its /proc/self/status and /proc/self/limits, in words of eight bytes. `ignored` is the shell's own, of which SIGPIPE counts.
+ * Only for a launch; the commands that answer are started with their words alone. `ignored` is the shell's own, of which
+ * SIGPIPE counts. The lines are od's: the environment, then its /proc/self/status and /proc/self/limits, in words of eight bytes. They
+ * come as the variables HOLDFAST_NOTE_1 and so on: what a caller's environment holds is for nobody else to read, as a
+ * command line is (proc_pid_cmdline(5), proc_pid_environ(5)).
  */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { HoldfastError } from '../errors.ts';
@@ -31,25 +33,27 @@ export interface Inherited {
   readonly nofileSoft: bigint | undefined;
 }
 
-const MARK = Buffer.from('holdfast-notes/2');
+const MARK = Buffer.from('holdfast-notes/3');
 const END = Buffer.from('=');
 const UNLIMITED = 2n ** 64n - 1n;
 /** Its bit in a mask of signals. */
 const SIGPIPE = 1n << 12n;
 
 /**
- * Reads /proc/self/cmdline.
+ * Reads /proc/self/cmdline, and the variables that it counts.
  * @throws HoldfastError `UNSUPPORTED` where the notes are not what bin/holdfast writes
  */
-export function parseInherited(cmdline: Buffer): Inherited {
+export function parseInherited(cmdline: Buffer, variables: NodeJS.ProcessEnv): Inherited {
   const all = splitStrings(cmdline);
   const mark = all.findIndex(word => word.equals(MARK));
   if (mark === -1) return withoutNotes(all);
   const notes = all.slice(mark + 1);
   const end = notes.findIndex(word => word.equals(END));
   const [name, ...more] = notes.slice(0, Math.max(end, 0));
-  const [pid, closed, inherited, blocked, ignoredByShell, ...lines] = more;
-  const { environment, text } = parseDump(lines);
+  const [pid, closed, inherited, blocked, ignoredByShell, lines] = more;
+  const { environment, text } = parseDump(
+    lines === undefined ? [] : linesOf(Number(noteOf(lines)), variables),
+  );
   const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(text)?.[1];
   const soft = /^Max open files\s+(\d+|unlimited)/m.exec(text)?.[1];
   if (!name || !pid || !closed || !inherited || !blocked || !ignoredByShell || !ignored || !soft) {
@@ -113,10 +117,13 @@ function blockedNow(): bigint {
   return mask === undefined ? 0n : BigInt(`0x${mask}`);
 }
 
+function linesOf(count: number, variables: NodeJS.ProcessEnv): string[] {
+  return Array.from({ length: count }, (_, index) => variables[`HOLDFAST_NOTE_${index + 1}`] ?? '');
+}
+
 /** od's lines back to bytes: the environment ends with the last NUL, the text of status and limits follows. */
-function parseDump(lines: readonly Buffer[]): { environment: Buffer; text: string } {
-  const words = lines.map(line => line.toString('latin1').replaceAll(' ', ''));
-  const bytes = Buffer.from(words.join(''), 'hex');
+function parseDump(lines: readonly string[]): { environment: Buffer; text: string } {
+  const bytes = Buffer.from(lines.join('').replaceAll(' ', ''), 'hex');
   if (isLittleEndian && bytes.length % 8 === 0) bytes.swap64();
   let end = bytes.length;
   while (end > 0 && bytes[end - 1] === 0) end--; // od fills the last word with zeros

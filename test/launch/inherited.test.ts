@@ -23,22 +23,21 @@ function dump(environment: Buffer, text = STATUS + LIMITS): string[] {
   return stdout.split('\n').filter(Boolean);
 }
 
-/** The command line that bin/holdfast makes. */
-function noted(lines: string[], words: (string | Buffer)[] = [], notes: Record<string, string> = {}): Buffer {
+/** The command line that bin/holdfast makes, and the variables. */
+function noted(
+  lines: string[],
+  words: (string | Buffer)[] = [],
+  notes: Record<string, string> = {},
+): [Buffer, NodeJS.ProcessEnv] {
   const zeros = '0'.repeat(16);
-  const all = { pid: '', closed: '', inherited: '', blocked: zeros, ignored: zeros, ...notes };
+  const count = `${lines.length}`;
+  const all = { pid: '', closed: '', inherited: '', blocked: zeros, ignored: zeros, lines: count, ...notes };
   const named = Object.entries(all).map(([name, value]) => `${name}=${value}`);
-  return cmdline(
-    'node',
-    '--jitless',
-    'cli.cjs',
-    'holdfast-notes/2',
-    'lightningd',
-    ...named,
-    ...lines,
-    '=',
-    ...words,
-  );
+  const variables = Object.fromEntries(lines.map((line, index) => [`HOLDFAST_NOTE_${index + 1}`, line]));
+  return [
+    cmdline('node', '--jitless', 'cli.cjs', 'holdfast-notes/3', 'lightningd', ...named, '=', ...words),
+    variables,
+  ];
 }
 
 describe('the notes of bin/holdfast', () => {
@@ -50,7 +49,7 @@ describe('the notes of bin/holdfast', () => {
       blocked: '0000000000004200',
       ignored: '0000000000000004',
     };
-    expect(parseInherited(noted(dump(Buffer.from('A=1\0')), ['run', '-x'], notes))).toEqual({
+    expect(parseInherited(...noted(dump(Buffer.from('A=1\0')), ['run', '-x'], notes))).toEqual({
       invokedAs: 'lightningd',
       words: [Buffer.from('run'), Buffer.from('-x')],
       environment: Buffer.from('A=1\0'),
@@ -64,17 +63,17 @@ describe('the notes of bin/holdfast', () => {
 
   test('an unlimited soft limit is the greatest number', () => {
     const lines = dump(Buffer.alloc(0), `${STATUS}Max open files            unlimited   unlimited   files\n`);
-    expect(parseInherited(noted(lines)).nofileSoft).toBe(2n ** 64n - 1n);
+    expect(parseInherited(...noted(lines)).nofileSoft).toBe(2n ** 64n - 1n);
   });
 
   test('SIGPIPE is ignored where the shell says so', () => {
-    const found = parseInherited(noted(dump(Buffer.alloc(0)), [], { ignored: '0000000000001000' }));
+    const found = parseInherited(...noted(dump(Buffer.alloc(0)), [], { ignored: '0000000000001000' }));
     expect(found.ignoredSignals).toBe(0x11000n);
   });
 
   test('of another process are refused', () => {
     const notes = noted(dump(Buffer.alloc(0)), [], { pid: '1' });
-    expect(() => parseInherited(notes)).toThrow(
+    expect(() => parseInherited(...notes)).toThrow(
       /^Node.js runs as process \d+, a child of what was started \(1\)/,
     );
   });
@@ -86,7 +85,7 @@ describe('the notes of bin/holdfast', () => {
     fc.assert(
       fc.property(fc.array(string, { maxLength: 8 }), fc.array(string, { maxLength: 5 }), (block, words) => {
         const environment = cmdline(...block);
-        const found = parseInherited(noted(dump(environment), words));
+        const found = parseInherited(...noted(dump(environment), words));
         expect(found.environment).toEqual(environment);
         expect(found.words).toEqual(words);
       }),
@@ -95,8 +94,8 @@ describe('the notes of bin/holdfast', () => {
   });
 
   test('words that look like ours are the caller’s, behind the first =', () => {
-    const words = ['=', 'holdfast-notes/2', 'closed=0', '', '--'];
-    expect(parseInherited(noted(dump(Buffer.alloc(0)), words)).words.map(String)).toEqual(words);
+    const words = ['=', 'holdfast-notes/3', 'closed=0', '', '--'];
+    expect(parseInherited(...noted(dump(Buffer.alloc(0)), words)).words.map(String)).toEqual(words);
   });
 
   test('an environment of more than one line', () => {
@@ -104,23 +103,29 @@ describe('the notes of bin/holdfast', () => {
     const lines = dump(environment);
     expect(lines.length).toBeGreaterThan(1);
     for (const line of lines) expect(line.length).toBeLessThan(128 * 1024);
-    expect(parseInherited(noted(lines)).environment).toEqual(environment);
+    expect(parseInherited(...noted(lines)).environment).toEqual(environment);
   });
 });
 
 test.each([
-  ['nothing of od', noted([])],
-  ['an environment that is cut short', noted(dump(Buffer.from('A=1\0'), ''))],
-  ['status without limits', noted(dump(Buffer.from('A=1\0'), STATUS))],
-  ['limits without status', noted(dump(Buffer.from('A=1\0'), LIMITS))],
-  ['half a word of od', noted(['0000'])],
-  ['no end of the dump', cmdline('node', 'cli.cjs', 'holdfast-notes/2', 'holdfast', 'closed=', 'inherited=')],
-])('%s is refused', (_case, line) => {
-  expect(() => parseInherited(line)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }));
+  ['nothing of od', ...noted([])],
+  ['a line that did not come', noted(dump(Buffer.from('A=1\0')))[0], {}],
+  ['more lines than came', ...noted(dump(Buffer.from('A=1\0'), ''), [], { lines: '2' })],
+  ['an environment that is cut short', ...noted(dump(Buffer.from('A=1\0'), ''))],
+  ['status without limits', ...noted(dump(Buffer.from('A=1\0'), STATUS))],
+  ['limits without status', ...noted(dump(Buffer.from('A=1\0'), LIMITS))],
+  ['half a word of od', ...noted(['0000'])],
+  [
+    'no end of the notes',
+    cmdline('node', 'cli.cjs', 'holdfast-notes/3', 'holdfast', 'closed=', 'lines=0'),
+    {},
+  ],
+])('%s is refused', (_case, line, variables) => {
+  expect(() => parseInherited(line, variables)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }));
 });
 
 test('started by hand nothing is known but the words', () => {
-  expect(parseInherited(cmdline('node', '--jitless', 'dist/cli.cjs', 'run', '', 'x'))).toMatchObject({
+  expect(parseInherited(cmdline('node', '--jitless', 'dist/cli.cjs', 'run', '', 'x'), {})).toMatchObject({
     invokedAs: 'holdfast',
     words: [Buffer.from('run'), Buffer.alloc(0), Buffer.from('x')],
     environment: undefined,

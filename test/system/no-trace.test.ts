@@ -173,6 +173,8 @@ const WAYS: readonly Way[] = [
       'env',
       'NODE_OPTIONS=--no-such',
       'NODE_CHANNEL_FD=99',
+      'HOLDFAST_NOTE_1=mine',
+      'HOLDFAST_NOTE_99=mine',
       'OPENSSL_CONF=/',
       'UV_THREADPOOL_SIZE=0',
       'LC_ALL=tr_TR',
@@ -389,7 +391,22 @@ test.each([
     encoding: 'utf8',
     env: { ...process.env, HOLDFAST_NODE: node },
   }).stdout.split('\n');
-  expect(words.slice(0, words.indexOf('holdfast-notes/2') - 1)).toEqual(options);
+  expect(words.slice(0, words.indexOf('holdfast-notes/3') - 1)).toEqual(options);
+});
+
+test('what the environment holds stands on no command line, which everybody may read', () => {
+  const node = join(tempDir(), 'node');
+  writeFileSync(node, `#!/bin/sh\n[ "$1" = --version ] && echo v27.0.0 && exit\nprintf '%s\\n' "$@"\n`, {
+    mode: 0o755,
+  });
+  const { stdout } = spawnSync(HOLDFAST, ['run', 'lightningd'], {
+    encoding: 'utf8',
+    env: { ...process.env, HOLDFAST_NODE: node, SECRET: 'x'.repeat(100_000) },
+  });
+  const [, , ...words] = stdout.split('\n');
+  expect(words.join(' ')).toMatch(
+    /^holdfast-notes\/3 holdfast pid=\d+ closed= inherited=[\d,]* blocked=[\da-f]{16} ignored=[\da-f]{16} lines=\d+ = run lightningd $/,
+  );
 });
 
 test('a real Node takes the options that its version is given: nothing on stderr', () => {

@@ -62,8 +62,11 @@ export function listProcesses(proc = '/proc'): ProcessList {
   const limits = visibilityLimits(proc);
   const unread = processes.filter(({ exe }) => exe.kind === 'unreadable').length + closed.length;
   if (unread > 0) {
-    const what = unread === 1 ? 'a process of another user' : `${unread} processes of other users`;
-    limits.push({ kind: 'other-users', reason: `${what} cannot be looked into` });
+    const reason =
+      unread === 1
+        ? "a process cannot be looked into: another user's, or a protected one"
+        : `${unread} processes cannot be looked into: other users', or protected ones`;
+    limits.push({ kind: 'other-users', reason });
   }
   return { processes, closed, complete: limits.length === 0, limits };
 }
