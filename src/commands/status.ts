@@ -1,29 +1,29 @@
 /** `holdfast status`: what runs, from which snapshot; is a restart pending? Only looks. */
 
-import { accessSync, constants, existsSync, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { errnoOf, HoldfastError, quote } from '../errors.ts';
-import { orderOf } from '../lightning/installation/version-order.ts';
 import { findNodes, type LightningNode } from '../lightning/nodes/nodes.ts';
 import { operatorProgramsOf, settingThatNames } from '../lightning/nodes/operator-programs.ts';
-import { inodeKey } from '../linux/proc/image.ts';
 import { hasEnded } from '../linux/proc/processes.ts';
 import { heldBytes } from '../snapshot/store/held-bytes.ts';
-import { CURRENT_NAME, isSnapshotName, STORE_NAME } from '../snapshot/store/layout.ts';
-import type { SnapshotRecord } from '../snapshot/store/record.ts';
+import { STORE_NAME } from '../snapshot/store/layout.ts';
 import { type Verdict, worst } from '../verdict.ts';
 import { type Allowed, readList } from './confinement-list.ts';
 import type { Context } from './context.ts';
 import type { InstalledNow } from './installed/compare.ts';
 import { type Look, lookOnce } from './installed/look-once.ts';
 import { type PlacedNow, placedNow } from './installed/placed-files.ts';
-import { type LibrariesNow, whyRestart } from './libraries/now.ts';
+import { type StoredSnapshot, snapshotsOf } from './installed/stored-snapshots.ts';
+import type { LibrariesNow } from './libraries/now.ts';
 import { librariesOf } from './libraries/of-node.ts';
 import { type NodeOptions, nodeDirectory } from './node-directory.ts';
-import { originOf, rootOf } from './running/node-snapshot.ts';
+import { type Elsewhere, subdaemonsElsewhere } from './running/elsewhere.ts';
+import { originOf } from './running/node-snapshot.ts';
+import { type Restart, restartOf } from './running/restart.ts';
 
 /** A running node. */
-export interface NodeStatus {
+export interface NodeStatus extends Restart {
   readonly pid: number;
   readonly user: string;
   readonly network: string | null;
@@ -36,10 +36,6 @@ export interface NodeStatus {
   readonly snapshot: string | null;
   readonly version: string | null;
   readonly root: string | null;
-  /** null: it could not be determined */
-  readonly restartPending: boolean | null;
-  /** why a restart is pending, or why that is not known; null where neither */
-  readonly reason: string | null;
   /** entries that differ between its snapshot and what is installed */
   readonly changed: readonly string[];
   /** files of its snapshot that were overwritten in place */
@@ -47,21 +43,13 @@ export interface NodeStatus {
   /** with `--method=pin`: the files that are its open descriptors; null: it has none */
   readonly pinned: PlacedNow['pinned'];
   /** subdaemons of it that run from another place than its snapshot */
-  readonly elsewhere: readonly { readonly pid: number; readonly program: string }[];
+  readonly elsewhere: readonly Elsewhere[];
   /** with `--confine`: what it may execute; null: it is not confined by holdfast, or has re-executed itself since */
   readonly confined: readonly Allowed[] | null;
   /** configured plugins and subdaemons that run from where they are */
   readonly outside: readonly string[];
   /** what has become of the libraries that it needs; null: it may not be looked into */
   readonly libraries: LibrariesNow | null;
-}
-
-/** A snapshot in the store. */
-export interface StoredSnapshot {
-  readonly path: string;
-  readonly version: string | null;
-  readonly root: string | null;
-  readonly current: boolean;
 }
 
 /** The shape of `status --json`, described in docs/json.md. */
@@ -153,7 +141,6 @@ async function statusOf(node: LightningNode, look: Look): Promise<NodeStatus> {
   const now = comparison?.installed;
   const outside = operatorProgramsOf(node);
   const libraries = await librariesOf(node, origin, record);
-  const judged = withLibraries(judge(origin, record?.root, record?.version, now), libraries);
   return {
     pid: process.pid,
     user,
@@ -165,7 +152,7 @@ async function statusOf(node: LightningNode, look: Look): Promise<NodeStatus> {
     snapshot: origin.snapshot ?? null,
     version: record?.version ?? null,
     root: record?.root ?? null,
-    ...judged,
+    ...restartOf(origin, record, now, libraries),
     changed: now?.changed ?? [],
     ...(origin.snapshot === undefined || record === undefined || comparison?.intact === true
       ? { overwritten: [], pinned: null } // a snapshot with pinned files is never proven
@@ -180,84 +167,9 @@ async function statusOf(node: LightningNode, look: Look): Promise<NodeStatus> {
   };
 }
 
-/** What is said of a restart where the libraries give a reason of their own. */
-function withLibraries(judged: ReturnType<typeof judge>, libraries: LibrariesNow | null) {
-  const reason = libraries === null ? undefined : whyRestart(libraries);
-  return reason === undefined || judged.restartPending === true ? judged : { restartPending: true, reason };
-}
-
-function judge(
-  { snapshot, replaced, path }: ReturnType<typeof originOf>,
-  root: string | undefined,
-  version: string | undefined,
-  now: InstalledNow | undefined,
-): { restartPending: boolean | null; reason: string | null } {
-  if (path === undefined) return { restartPending: null, reason: 'it may not be looked into' };
-  if (snapshot === undefined) {
-    return replaced
-      ? { restartPending: true, reason: 'it runs from no snapshot, and its file was replaced' }
-      : { restartPending: false, reason: 'it runs from no snapshot: an upgrade would break it' };
-  }
-  if (root === undefined || now === undefined)
-    return { restartPending: null, reason: 'its snapshot has no readable record' };
-  if (now.root === null) return { restartPending: null, reason: now.reason };
-  if (now.root === root) return { restartPending: false, reason: null };
-  return { restartPending: true, reason: `installed is ${versusRunning(now.version, version)}` };
-}
-
-/** What is installed, as against what runs. */
-function versusRunning(installed: string | null, running: string | undefined): string {
-  if (installed === running) return `other files of ${running}`;
-  if (installed === null || running === undefined) return `another version, not ${running}`;
-  return orderOf(installed, running) === 'older'
-    ? `${installed}, older than ${running}: it may refuse the node's database`
-    : `${installed}, not ${running}`;
-}
-
-function subdaemonsElsewhere(
-  { process, descendants }: LightningNode,
-  snapshot: string | undefined,
-  record: SnapshotRecord | undefined,
-): NodeStatus['elsewhere'] {
-  if (snapshot === undefined) return [];
-  // the paths of processes are those of their own mount namespace
-  const root = rootOf(process.pid);
-  const own = snapshot.startsWith(`${root}/`) ? snapshot.slice(root.length) : snapshot;
-  // what is pinned runs under its name in the installation: device and inode tell
-  const pinned = new Set(
-    record?.files
-      .filter(({ placement }) => placement === 'pin')
-      .map(({ placedIs }) => placedIs.split(':', 2).join(':')),
-  );
-  return descendants.flatMap(({ pid, exe, comm }) => {
-    if (exe.kind !== 'file' || !comm.startsWith('lightning_')) return [];
-    if (pinned.has(inodeKey(exe))) return [];
-    return exe.path.startsWith(`${own}/`) ? [] : [{ pid, program: exe.path }];
-  });
-}
-
 /** lightningd's own plugin directory counts as configured, whether it is there or not. */
 function isThere(path: string): boolean {
   return existsSync(path);
-}
-
-/** The snapshots of the store, and of the one that its `current` leads to. */
-function snapshotsOf(store: string, look: Look): StoredSnapshot[] {
-  const link = join(store, CURRENT_NAME);
-  const current = existsSync(link) ? realpathSync(link) : undefined;
-  const stores = new Set([store, ...(current === undefined ? [] : [dirname(current)])]);
-  const paths = new Set<string>();
-  for (const directory of stores) {
-    for (const name of namesIn(directory)) {
-      const path = join(directory, name);
-      if (isSnapshotName(name) && lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
-        paths.add(realpathSync(path));
-    }
-  }
-  return [...paths].map(path => {
-    const record = look.record(path);
-    return { path, version: record?.version ?? null, root: record?.root ?? null, current: path === current };
-  });
 }
 
 /** What is there but closed to us holds what we do not see; a lightning-dir that is not there may be mistyped. */
@@ -269,13 +181,5 @@ function whyNotSeen(directory: string): string[] {
     const errno = errnoOf(error);
     if (errno !== 'ENOENT') return [`what ${quote(directory)} holds cannot be seen (${errno})`];
     return basename(directory) === STORE_NAME ? [] : [`there is no ${quote(directory)}`];
-  }
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory).sort();
-  } catch {
-    return []; // there is no store, or it is closed to us: nothing is held in it that we know of
   }
 }
