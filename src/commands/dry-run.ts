@@ -5,6 +5,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { HoldfastError, quote } from '../errors.ts';
+import { refuseMissingConf } from '../lightning/config/options.ts';
 import { randomBytes } from '../linux/random.ts';
 import type { FallbackOrigin } from '../snapshot/fallback/candidates.ts';
 import { STORE_NAME } from '../snapshot/store/layout.ts';
@@ -15,7 +16,7 @@ import type { DirectoryReport } from './noexec/report.ts';
 import { noexecCheck } from './noexec-check.ts';
 import { type SnapshotResult, toResult } from './snapshot.ts';
 import { type PrepareOptions, prepare } from './take/prepare.ts';
-import { findTarget, refuseMissingConf, type Target } from './take/target.ts';
+import { findTarget, type Target } from './take/target.ts';
 
 /** Where a launch would have its snapshot. */
 interface Place {

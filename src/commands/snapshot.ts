@@ -1,5 +1,6 @@
 /** `holdfast snapshot`: takes the snapshot that a launch would run from, and tells where it is. */
 import { HoldfastError, quote } from '../errors.ts';
+import { refuseMissingConf } from '../lightning/config/options.ts';
 import type { FallbackOrigin } from '../snapshot/fallback/candidates.ts';
 import { isHeldLibrary } from '../snapshot/store/layout.ts';
 import type { PLACEMENTS } from '../snapshot/store/placement.ts';
@@ -8,7 +9,7 @@ import type { Context } from './context.ts';
 import { foreignOwner } from './take/foreign-owner.ts';
 import { type Prepared, type PrepareOptions, prepare } from './take/prepare.ts';
 import type { StepTime } from './take/step-clock.ts';
-import { findTarget, refuseMissingConf } from './take/target.ts';
+import { findTarget } from './take/target.ts';
 
 /** What came of it; the shape of `snapshot --json`, described in docs/json.md. */
 export interface SnapshotResult {

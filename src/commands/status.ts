@@ -115,16 +115,18 @@ export async function status(options: NodeOptions, context: Context): Promise<St
 /** A lightning-dir that was named and is not there: nobody can say what runs in it. @throws HoldfastError `SYSTEM` */
 function refuseMissing(lightningDir: string, named: NodeOptions): void {
   if (named.lightningDir === undefined && named.conf === undefined) return;
+  let errno: string | undefined = 'ENOTDIR';
   try {
-    statSync(lightningDir);
+    if (statSync(lightningDir).isDirectory()) return;
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') return; // closed to us: whyNotSeen says so
-    throw new HoldfastError('SYSTEM', `there is no lightning-dir ${quote(lightningDir)}`, {
-      path: lightningDir,
-      errno: errnoOf(error),
-      hint: 'name the directory that the node was started with; holdfast status without it looks at ~/.lightning',
-    });
+    errno = errnoOf(error);
+    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') return; // closed to us: whyNotSeen says so
   }
+  throw new HoldfastError('SYSTEM', `there is no lightning-dir ${quote(lightningDir)}`, {
+    path: lightningDir,
+    errno,
+    hint: 'name the directory that the node was started with; holdfast status without it looks at ~/.lightning',
+  });
 }
 
 function verdictOf({ restartPending, overwritten, pinned, elsewhere }: NodeStatus): Verdict {
@@ -175,6 +177,7 @@ function isThere(path: string): boolean {
 /** What is there but closed to us holds what we do not see; a lightning-dir that is not there may be mistyped. */
 function whyNotSeen(directory: string): string[] {
   try {
+    if (!statSync(directory).isDirectory()) return [`${quote(directory)} is no directory`];
     accessSync(directory, constants.R_OK | constants.X_OK);
     return [];
   } catch (error) {

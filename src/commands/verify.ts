@@ -3,6 +3,7 @@
  * `--proof`, is one file what a proof says. Never writes.
  */
 
+import { lstatSync } from 'node:fs';
 import { HoldfastError, quote } from '../errors.ts';
 import { findNodes, type Nodes } from '../lightning/nodes/nodes.ts';
 import type { OnProgress } from '../snapshot/hash/hash-each.ts';
@@ -95,8 +96,22 @@ function named(
   options: NodeOptions,
   context: Context,
 ): string {
-  const isName = word === CURRENT_NAME || isSnapshotName(word);
-  return (isName ? findByName(storeOf(options, context), word) : undefined) ?? path;
+  if (word !== CURRENT_NAME && !isSnapshotName(word)) return path;
+  const store = storeOf(options, context);
+  const found = findByName(store, word) ?? (isThere(path) ? path : undefined);
+  if (found !== undefined) return found;
+  throw new HoldfastError('NO_SNAPSHOT', `there is no snapshot ${quote(word)} in ${quote(store)}`, {
+    path: store,
+    hint: 'holdfast status lists those of a store; another node: --lightning-dir=DIR',
+  });
+}
+
+function isThere(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return true; // closed to us: verify says so
+  }
 }
 
 /** How long a launch that works in the store is waited for: as long as one waits for another by default. */

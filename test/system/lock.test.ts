@@ -58,7 +58,7 @@ test('so does what only reads the store', async () => {
     code: 'LOCKED',
     path: `${store}/.lock`,
     message: expect.stringContaining(`by process ${holder.pid}`),
-    hints: [`or end it, which gives the lock back and harms no snapshot: kill ${holder.pid}`],
+    hints: [`end it, which gives the lock back and harms no snapshot: kill ${holder.pid}`],
   });
   expect(said).toEqual([`process ${holder.pid}`]);
 });

@@ -50,6 +50,15 @@ test('a snapshot has every file of the installation as a hard link, and costs no
   }
 });
 
+test('the parents of a --snapshot-dir are not all made, and none is called the lightning-dir', () => {
+  const { words, dir } = makeWorld();
+  const called = holdfast(['snapshot', `--snapshot-dir=${dir}/none/at/all`, ...words]);
+  expect(called).toMatchObject({
+    status: 2,
+    stderr: `holdfast: cannot make the directory for the store '${dir}/none/at': no such file or directory (ENOENT, mkdir)\n`,
+  });
+});
+
 test('what sha256sum -c says agrees', () => {
   const { words } = makeWorld();
   const { path } = snapshotJson(words);

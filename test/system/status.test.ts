@@ -165,6 +165,25 @@ test('a lightning-dir that was named and is not there is no answer', () => {
   expect([status, JSON.parse(stdout).error]).toMatchObject([2, { code: 'SYSTEM', path: missing }]);
 });
 
+test('a lightning-dir or a store that is no directory is said to be none', () => {
+  const dir = tempDir();
+  const file = join(dir, 'file');
+  writeFileSync(file, '');
+  const named = holdfast(['status', '--json', `--lightning-dir=${file}`]);
+  expect([named.status, JSON.parse(named.stdout).error]).toMatchObject([2, { code: 'SYSTEM', path: file }]);
+  const { stdout } = holdfast(['status', `--lightning-dir=${dir}`, `--snapshot-dir=${file}`]);
+  expect(stdout).toContain(`note: '${file}' is no directory\n`);
+});
+
+test.each([['status'], ['verify'], ['prove', 'bin/lightningd'], ['noexec-check'], ['doctor']])(
+  '%s: a --conf that is not there names no node',
+  (...words) => {
+    const conf = join(tempDir(), 'conf');
+    const { status, stdout } = holdfast([...words, '--json', `--conf=${conf}`]);
+    expect([status, JSON.parse(stdout).error]).toMatchObject([2, { code: 'CONFIG', path: conf }]);
+  },
+);
+
 test('a node from a release archive: a restart is not due, unless the archive is another by now', async () => {
   const dir = tempDir();
   const installed = makeCInstallation(dir, 'v25.12');

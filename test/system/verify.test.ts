@@ -196,9 +196,22 @@ describe('which snapshots verify looks at', () => {
     expect(named).toMatchObject({
       status: 2,
       stdout: '',
-      stderr: `holdfast: there is no snapshot at '${path}'\n`,
+      stderr: `holdfast: there is no snapshot at '${path}'\nholdfast: hint: holdfast status lists the snapshots of a store\n`,
     });
     expect(holdfast(['verify', dir]).status).toBe(2);
+  });
+
+  it('looks a snapshot that is given by its name up in the store, and says in which it is not', () => {
+    const { lightningDir, path } = makeWorld();
+    const node = `--lightning-dir=${lightningDir}`;
+    expect(holdfast(['verify', node, basename(path)]).status).toBe(0);
+    for (const command of [['verify'], ['export', 'x.tar.gz']]) {
+      const words = [command[0] ?? '', node, 'f'.repeat(16), ...command.slice(1)];
+      expect(holdfast(words, { cwd: lightningDir })).toMatchObject({
+        status: 2,
+        stderr: expect.stringContaining(`no snapshot '${'f'.repeat(16)}' in '${lightningDir}/subdaemons'\n`),
+      });
+    }
   });
 
   it('exits 2 for a file that it may not read, names it, and goes on', ctx => {

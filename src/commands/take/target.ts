@@ -1,8 +1,8 @@
 /** What `run` and `snapshot` are about: lightningd as it was named, and what its command line and configuration say. */
-import { HoldfastError, quote } from '../../errors.ts';
+import { HoldfastError } from '../../errors.ts';
 import type { Launch } from '../../launch/launch.ts';
 import type { LightningOptions } from '../../lightning/config/lightning-options.ts';
-import { readLightningOptions } from '../../lightning/config/options.ts';
+import { readLightningOptions, refuseMissingConf } from '../../lightning/config/options.ts';
 import { candidatePaths, locateLightningd } from '../../lightning/installation/locate.ts';
 import { STORE_NAME } from '../../snapshot/store/layout.ts';
 import type { Context } from '../context.ts';
@@ -98,11 +98,4 @@ export function asInstalled(
 /** The installed lightningd, started as it is. */
 export function installedProgram(lightningd: string, args: readonly Buffer[]): Launch {
   return { file: lightningd, argv: [Buffer.from(lightningd), ...args] };
-}
-
-/** A snapshot would go to the wrong lightning-dir. @throws HoldfastError `CONFIG` */
-export function refuseMissingConf({ missingConf, unreadable }: LightningOptions): void {
-  if (missingConf === undefined) return;
-  const message = unreadable[0] ?? `there is no configuration file ${quote(missingConf)}`;
-  throw new HoldfastError('CONFIG', message, { path: missingConf });
 }

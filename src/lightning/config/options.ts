@@ -4,7 +4,7 @@
  * lightningd/options.c, step by step. What lightningd would reject is left for it to reject: such a setting counts for
  * nothing here. Never changes a word but a relative `--lightning-dir`, and never prints.
  */
-import { HoldfastError } from '../../errors.ts';
+import { HoldfastError, quote } from '../../errors.ts';
 import { byteString, bytesOf, joinPath } from './byte-string.ts';
 import { commandLineOptions, nameAndValue } from './command-line.ts';
 import { type ConfigLine, readConfigFile } from './config-file.ts';
@@ -69,7 +69,7 @@ export function readLightningOptions(
 
 /**
  * The same for a command that starts no lightningd and takes these three itself, with lightningd's defaults.
- * @throws HoldfastError as readLightningOptions
+ * @throws HoldfastError as readLightningOptions, and `CONFIG` where the file that `--conf` names is not there
  */
 export function readNodeOptions(
   values: {
@@ -84,11 +84,23 @@ export function readNodeOptions(
   if (values.lightningDir !== undefined) args.push(`--lightning-dir=${values.lightningDir}`);
   if (values.conf !== undefined) args.push(`--conf=${values.conf}`);
   if (values.network !== undefined) args.push(`--network=${values.network}`);
-  return readLightningOptions(
+  const options = readLightningOptions(
     args.map(arg => Buffer.from(arg)),
     context,
     reads,
   );
+  refuseMissingConf(options);
+  return options;
+}
+
+/** Another lightning-dir than the one that was meant would be looked at, or written to. @throws HoldfastError `CONFIG` */
+export function refuseMissingConf({ missingConf, unreadable }: LightningOptions): void {
+  if (missingConf === undefined) return;
+  const message = unreadable[0] ?? `there is no configuration file ${quote(missingConf)}`;
+  throw new HoldfastError('CONFIG', message, {
+    path: missingConf,
+    hint: '--conf names the one that lightningd is started with',
+  });
 }
 
 /**

@@ -46,8 +46,8 @@ export function stillLocked(store: Directory, waitedMs: number): HoldfastError {
 function remedies(holder: LockHolder | undefined, path: string): string[] {
   if (holder === undefined)
     return [`find it where it runs: fuser -v ${quote(path)}; its end gives the lock back`];
-  const goesOn = holder.stopped ? [`let it go on: kill -CONT ${holder.pid}`] : [];
-  return [...goesOn, `or end it, which gives the lock back and harms no snapshot: kill ${holder.pid}`];
+  const end = `end it, which gives the lock back and harms no snapshot: kill ${holder.pid}`;
+  return holder.stopped ? [`let it go on: kill -CONT ${holder.pid}`, `or ${end}`] : [end];
 }
 
 /** Where /proc/locks is not to be seen (subset=pid), what the descriptors of each process say of themselves. */

@@ -11,10 +11,17 @@ import {
   readdirSync,
   readlinkSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import { Directory } from '../../linux/files/directory.ts';
-import { CACHEDIR_TAG_NAME, CURRENT_NAME, isSnapshotName, isStagingName, LOCK_NAME } from './layout.ts';
+import {
+  CACHEDIR_TAG_NAME,
+  CURRENT_NAME,
+  isSnapshotName,
+  isStagingName,
+  LOCK_NAME,
+  STORE_NAME,
+} from './layout.ts';
 
 /** A file system's own directory, where the store is a mount point of its own (mke2fs(8)). */
 const LOST_AND_FOUND = 'lost+found';
@@ -37,7 +44,8 @@ export interface StoreContents {
  * @throws HoldfastError `STORE_REFUSED`: it is a link, no directory, another user's, writable by others
  */
 export function makeStore(path: string, owner: Owner): Directory {
-  makeDirectory(dirname(path), 0o700, 'the lightning-dir');
+  const isUsual = basename(path) === STORE_NAME;
+  makeDirectory(dirname(path), 0o700, isUsual ? 'the lightning-dir' : 'the directory for the store');
   makeDirectory(path, 0o755, 'the store');
   return openStore(path, owner);
 }

@@ -234,7 +234,10 @@ function looksLikeSnapshot(name: string, { entries, closed }: Scan): boolean {
 }
 
 function noSnapshot(path: string, what: string): HoldfastError {
-  return new HoldfastError('NO_SNAPSHOT', `${what} ${quote(path)}`, { path });
+  return new HoldfastError('NO_SNAPSHOT', `${what} ${quote(path)}`, {
+    path,
+    hint: 'holdfast status lists the snapshots of a store',
+  });
 }
 
 /** Those that may be hashed: one that is no file or has another size is a finding already. */
