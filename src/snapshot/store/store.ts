@@ -19,12 +19,21 @@ import {
   CURRENT_NAME,
   isSnapshotName,
   isStagingName,
+  LIBRARIES_DIR,
   LOCK_NAME,
+  MANIFEST_NAME,
+  OUR_FILES,
   STORE_NAME,
 } from './layout.ts';
 
 /** A file system's own directory, where the store is a mount point of its own (mke2fs(8)). */
 const LOST_AND_FOUND = 'lost+found';
+
+/** Where the programs of an installation lie below its prefix: what may be left of a snapshot that could not be wiped. */
+const PROGRAMS_LIE_IN: ReadonlySet<string> = new Set([
+  ...['bin', 'sbin', 'lib', 'lib64', 'libexec', 'usr'],
+  ...['lightningd', 'plugins'], // of a build tree
+]);
 
 /** Who wants to use the store. */
 export interface Owner {
@@ -74,7 +83,7 @@ export function listStore(store: Directory): StoreContents {
   for (const entry of readEntries(store)) {
     const { name } = entry;
     if (isStagingName(name)) staging.push(name);
-    else if (isSnapshotName(name) && entry.isDirectory()) snapshots.push(name);
+    else if (isSnapshotName(name) && entry.isDirectory() && mayBeOurs(store, name)) snapshots.push(name);
     else if ((name === LOCK_NAME || name === CACHEDIR_TAG_NAME) && entry.isFile()) continue;
     else if (name === CURRENT_NAME && entry.isSymbolicLink()) continue;
     else if (name === LOST_AND_FOUND && entry.isDirectory()) continue;
@@ -93,6 +102,25 @@ export function listStore(store: Directory): StoreContents {
     }
   }
   return { snapshots: snapshots.sort(), staging };
+}
+
+/**
+ * May this be a snapshot, or the rest of one? Caches of other programs give their directories such names, too. One that
+ * cannot be looked into is for whoever wants to use or wipe it.
+ */
+function mayBeOurs(store: Directory, name: string): boolean {
+  try {
+    const at = store.at(name);
+    if (lstatSync(`${at}/${MANIFEST_NAME}`, { throwIfNoEntry: false }) !== undefined) return true;
+    const names = readdirSync(at);
+    return names.length === 0 || names.some(isOurs);
+  } catch {
+    return true;
+  }
+}
+
+function isOurs(name: string): boolean {
+  return OUR_FILES.has(name) || name === LIBRARIES_DIR || PROGRAMS_LIE_IN.has(name);
 }
 
 function readEntries(store: Directory) {

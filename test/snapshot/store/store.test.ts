@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   chownSync,
   existsSync,
   lstatSync,
@@ -88,6 +89,32 @@ test.each([
   }
   expect(lstatSync(path, { throwIfNoEntry: false })).toBeDefined();
 });
+
+test("a directory of something else under a snapshot's name is refused, and what it holds stays", () => {
+  const dir = tempDir();
+  const path = join(dir, 'subdaemons/0123456789abcdef');
+  mkdirSync(join(path, 'photos'), { recursive: true });
+  writeFileSync(join(path, 'photos/family'), 'mine');
+  chmodSync(join(dir, 'subdaemons'), 0o755);
+  expect(() => openStore(join(dir, 'subdaemons'), { uid })).toThrow(
+    expect.objectContaining({ code: 'STORE_REFUSED', path }),
+  );
+  expect(readFileSync(join(path, 'photos/family'), 'utf8')).toBe('mine');
+});
+
+test.each([['manifest.json'], ['SHA256SUMS'], ['.record.json'], ['libexec'], ['plugins'], ['.libraries']])(
+  'what has nothing but %s left is a snapshot all the same, and may be wiped',
+  name => {
+    const dir = tempDir();
+    const store = makeStore(join(dir, 'subdaemons'), { uid });
+    mkdirSync(join(dir, 'subdaemons/0123456789abcdef', name), { recursive: true });
+    try {
+      expect(listStore(store).snapshots).toEqual(['0123456789abcdef']);
+    } finally {
+      store.close();
+    }
+  },
+);
 
 test('a store lists its snapshots and what crashes left; a file system of its own may hold lost+found', () => {
   const dir = tempDir();
