@@ -6,7 +6,10 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, lstatSync, openSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { Refused } from '../archive/fault.ts';
+import { Members } from '../archive/members.ts';
 import { type Packed, type PackFile, pack, piecesOf } from '../archive/pack.ts';
+import { LIMITS } from '../archive/unpack.ts';
 import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
 import { Directory } from '../linux/files/directory.ts';
 import { randomBytes } from '../linux/random.ts';
@@ -48,7 +51,11 @@ export interface ExportResult {
   readonly tarSha256: string;
 }
 
-/** Exports. @throws HoldfastError `DIFFERS` where the snapshot does not verify; `NO_SNAPSHOT`, `USAGE`, `SYSTEM` */
+/**
+ * Exports.
+ * @throws HoldfastError `DIFFERS` where the snapshot does not verify; `ARCHIVE` where no archive could be read back;
+ *   `NO_SNAPSHOT`, `USAGE`, `SYSTEM`
+ */
 export async function exportSnapshot(options: ExportOptions, context: Context): Promise<ExportResult> {
   const { file } = options;
   refuseExisting(file);
@@ -57,7 +64,9 @@ export async function exportSnapshot(options: ExportOptions, context: Context): 
   try {
     directory.tryLock('shared'); // a launch then leaves it for the next one to wipe
     const manifest = readManifest(directory.at(MANIFEST_NAME), directory.show(MANIFEST_NAME));
-    const packed = await write(filesOf(directory, manifest), file, context);
+    const members = filesOf(directory, manifest);
+    checkMembers(members, path);
+    const packed = await write(members, file, context);
     const { root, version, files } = manifest;
     return { snapshot: path, file, root, version, files: files.length, ...packed };
   } finally {
@@ -101,6 +110,26 @@ function filesOf(directory: Directory, { files }: Manifest): PackFile[] {
       content: () => contentOf(directory, file),
     })),
   ].sort((a, b) => comparePaths(a.path, b.path));
+}
+
+/**
+ * What no archive may have (two names that only case tells apart, say) is said now, not when the archive is needed.
+ * @throws HoldfastError `ARCHIVE`
+ */
+function checkMembers(files: readonly PackFile[], snapshot: string): void {
+  try {
+    const members = new Members();
+    for (const { path } of files) members.add('file', path, '');
+    if (files.length > LIMITS.members) throw new Refused(`there are more than ${LIMITS.members} files`);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    const what = error.member === undefined ? '' : `${quote(error.member)}: `;
+    throw new HoldfastError('ARCHIVE', `${quote(snapshot)} cannot be exported: ${what}${error.message}`, {
+      path: snapshot,
+      cause: error,
+      hint: '--from would refuse such an archive; cp -a keeps the snapshot as it is',
+    });
+  }
 }
 
 function* contentOf(directory: Directory, { path, size, sha256: wanted }: ManifestFile): Generator<Buffer> {

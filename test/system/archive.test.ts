@@ -25,7 +25,14 @@ import { hostileArchives } from '../../fixtures/hostile/make.js';
 import { HOLDFAST, holdfast, snapshotJson } from '../helpers/holdfast.ts';
 import { until } from '../helpers/running.ts';
 import { readJson } from '../helpers/schema.ts';
-import { makeCInstallation, makePair, noCompiler, startNode, tempDir } from '../helpers/stand-in.ts';
+import {
+  ageDirectories,
+  makeCInstallation,
+  makePair,
+  noCompiler,
+  startNode,
+  tempDir,
+} from '../helpers/stand-in.ts';
 
 beforeEach(ctx => {
   const reason = noCompiler();
@@ -343,6 +350,26 @@ test('export refuses to overwrite, follows no link to do so, and leaves nothing 
   expect(refused.status).toBe(1);
   expect(JSON.parse(refused.stdout).error.code).toBe('DIFFERS');
   expect(readdirSync(out).sort()).toEqual(['l', 'x']);
+});
+
+test.each([
+  ['with a control character', ['plugins/a\nb']],
+  ['that only case tells from another', ['plugins/Extra', 'plugins/extra']],
+])('a snapshot with a name %s is not exported: --from would not take it back', (_what, names) => {
+  const dir = tempDir();
+  const installed = makeCInstallation(dir, 'v25.12');
+  for (const name of names) writeFileSync(join(installed.libexec, name), '');
+  ageDirectories(installed.prefix);
+  const node = `--lightning-dir=${join(dir, 'lightning')}`;
+  const { path } = snapshotJson([installed.lightningd, node]);
+  const refused = holdfast(['export', '--json', node, 'current', join(dir, 'x.tar.gz')]);
+  expect(refused.status).toBe(2);
+  expect(JSON.parse(refused.stdout).error).toMatchObject({
+    code: 'ARCHIVE',
+    path,
+    message: expect.stringContaining('cannot be exported'),
+  });
+  expect(readdirSync(dir).filter(name => name.includes('x.tar'))).toEqual([]);
 });
 
 test('hard links in an installation or a snapshot do not show in the export', () => {
