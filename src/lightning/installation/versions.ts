@@ -131,7 +131,7 @@ function scriptRow(path: string): VersionRow[] {
 /** Is this file lightningd's: installed beside it, or a plugin that it names by the file or its directory? */
 export function belongs(path: string, named: NamedPrograms): boolean {
   if (isSubdaemon(path)) return named.isSubdaemon(basename(path));
-  const [, below] = /(?:^|\/)plugins\/(.*)$/.exec(path) ?? [];
+  const [, below] = /(?:^|\/)plugins\/(.*)$/s.exec(path) ?? [];
   if (below === undefined) return true;
   return [basename(below), ...below.split('/').slice(0, 1)].some(name => named.isPlugin(name));
 }

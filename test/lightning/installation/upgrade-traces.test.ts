@@ -39,9 +39,10 @@ test.each([
   ['bin/other-program.dpkg-new'],
   ['bin/lightningd.dpkg-old'],
   ['libexec/c-lightning/config.pacnew'],
+  ["libexec/c-lightning/plugins/an operator's own,\nempty"],
 ])('%s is none', name => {
   const { prefix, lightningd } = makeCInstallation(tempDir(), 'v25.12');
-  writeFileSync(join(prefix, name), 'x', { mode: 0o755 });
+  writeFileSync(join(prefix, name), name.endsWith('empty') ? '' : 'x', { mode: 0o755 });
   ageDirectories(prefix);
   expect(traces(lightningd)).toEqual([]);
 });
