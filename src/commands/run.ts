@@ -42,7 +42,7 @@ async function takeProgram(
   inherited: Inherited,
 ): Promise<Launch> {
   const lightning = target.options;
-  warnOfForeignDirectory(lightning.lightningDir, context);
+  warnOfForeignDirectory(lightning.lightningDir, options.snapshotDir, context);
   const landlock = options.confine && (await import('./confine.ts')).askLandlock(options.confine, context);
   const pinning =
     options.method === 'pin'
@@ -73,10 +73,11 @@ async function takeProgram(
 }
 
 /** lightningd, started by root, works in another user's lightning-dir without a word. So do we, with a warning. */
-function warnOfForeignDirectory(lightningDir: string, context: Context): void {
-  const name = foreignOwner(lightningDir, context.uid);
+function warnOfForeignDirectory(lightningDir: string, store: string | undefined, context: Context): void {
+  const inDirectory = foreignOwner(lightningDir, context.uid);
+  const inStore = store === undefined ? undefined : foreignOwner(store, context.uid);
+  const name = inDirectory ?? inStore;
   if (name === undefined) return;
-  context.warn(
-    `running as root in the lightning-dir of ${name}: what root makes there will be in that user's way`,
-  );
+  const what = inDirectory === undefined ? 'store' : 'lightning-dir';
+  context.warn(`running as root in the ${what} of ${name}: what root makes there will be in that user's way`);
 }

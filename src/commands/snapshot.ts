@@ -2,7 +2,7 @@
 import { HoldfastError, quote } from '../errors.ts';
 import { refuseMissingConf } from '../lightning/config/options.ts';
 import type { FallbackOrigin } from '../snapshot/fallback/candidates.ts';
-import { isHeldLibrary } from '../snapshot/store/layout.ts';
+import { isHeldLibrary, STORE_NAME } from '../snapshot/store/layout.ts';
 import type { PLACEMENTS } from '../snapshot/store/placement.ts';
 import type { SnapshotRecord } from '../snapshot/store/record.ts';
 import type { Context } from './context.ts';
@@ -42,12 +42,14 @@ export interface SnapshotResult {
   readonly steps: readonly StepTime[];
 }
 
-/** Takes the snapshot and lets it go. @throws HoldfastError `WRONG_USER` for root in another's lightning-dir; see prepare */
+/** Takes the snapshot and lets it go. @throws HoldfastError `WRONG_USER` for root in what is another's; see prepare */
 export async function snapshot(options: PrepareOptions, context: Context): Promise<SnapshotResult> {
   refusePin(options);
   const target = await findTarget(options, context);
   refuseMissingConf(target.options);
-  refuseForeignDirectory(target.options.lightningDir, context.uid);
+  const { lightningDir } = target.options;
+  const store = options.snapshotDir ?? `${lightningDir}/${STORE_NAME}`;
+  for (const directory of [lightningDir, store]) refuseForeignDirectory(directory, context.uid);
   return toResult(await prepare(target, options, context), false);
 }
 
@@ -94,15 +96,15 @@ function refusePin({ method }: PrepareOptions): void {
   );
 }
 
-/** Files of root's in a lightning-dir would be in the way of the user whose node it is. */
-function refuseForeignDirectory(lightningDir: string, uid: number): void {
-  const name = foreignOwner(lightningDir, uid);
+/** Files of root's in a lightning-dir or a store would be in the way of the user whose node it is. */
+function refuseForeignDirectory(directory: string, uid: number): void {
+  const name = foreignOwner(directory, uid);
   if (name === undefined) return;
   throw new HoldfastError(
     'WRONG_USER',
-    `${quote(lightningDir)} belongs to ${name}: root would leave files in that user's way`,
+    `${quote(directory)} belongs to ${name}: root would leave files in that user's way`,
     {
-      path: lightningDir,
+      path: directory,
       hint: `become that user: runuser -u ${name} -- holdfast snapshot …`,
     },
   );

@@ -134,6 +134,22 @@ test.each<[string, (path: string) => void]>([
   expect(JSON.parse(stdout).installed).toMatchObject({ root: null, reason: expect.any(String) });
 });
 
+test('root takes no snapshot in the store of a user, and says so where it runs a node from there', () => {
+  const { dir, home, installed } = makeUsersNode();
+  const own = `--lightning-dir=${join(dir, 'own')}`;
+  const store = join(home, 'lightning/subdaemons');
+  const before = fingerprint(store);
+  const refused = holdfast(['snapshot', `--snapshot-dir=${store}`, installed.lightningd, own]);
+  expect(refused.status).toBe(2);
+  expect(refused.stderr).toMatch(/subdaemons' belongs to .*: root would leave files in that user's way/);
+  expect(refused.stderr).toContain(`runuser -u ${ORDINARY_USER}`);
+  expect(fingerprint(store)).toEqual(before);
+  const words = ['run', '--settle=0', `--expect-root=${'0'.repeat(64)}`, `--snapshot-dir=${store}`];
+  expect(holdfast([...words, installed.lightningd, own]).stderr).toMatch(
+    /warning: running as root in the store of/,
+  );
+});
+
 test('looking as root changes nothing of the user', () => {
   const { dir, home, place, snapshot } = makeUsersNode();
   const before = fingerprint(home);

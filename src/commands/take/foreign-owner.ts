@@ -1,19 +1,19 @@
-/** Root in another user's lightning-dir: what it makes there will be in that user's way. */
+/** Root in another user's lightning-dir or store: what it makes there will be in that user's way. */
 import { statSync } from 'node:fs';
 import { systemError } from '../../errors.ts';
 import { readUsers } from '../../linux/passwd.ts';
 
 /**
- * The name, or number, of the user whose lightning-dir root is about to write to; undefined for anybody but root, and
+ * The name, or number, of the user whose directory root is about to write to; undefined for anybody but root, and
  * where the directory is root's own or not there yet.
  * @throws HoldfastError `SYSTEM` where it cannot be looked at
  */
-export function foreignOwner(lightningDir: string, uid: number): string | undefined {
+export function foreignOwner(directory: string, uid: number): string | undefined {
   if (uid !== 0) return undefined;
   try {
-    const owner = statSync(lightningDir, { throwIfNoEntry: false })?.uid;
+    const owner = statSync(directory, { throwIfNoEntry: false })?.uid;
     return owner === undefined || owner === 0 ? undefined : (readUsers().get(owner)?.name ?? String(owner));
   } catch (error) {
-    throw systemError('look at the lightning-dir', lightningDir, error);
+    throw systemError('look at', directory, error);
   }
 }
