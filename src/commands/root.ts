@@ -6,7 +6,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isArchive } from '../archive/open.ts';
-import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
+import { errnoOf, HoldfastError, quote, systemError, visible } from '../errors.ts';
 import { listContents } from '../lightning/installation/contents.ts';
 import { findInstallation } from '../lightning/installation/installation.ts';
 import { fileMode } from '../manifest/entry.ts';
@@ -38,31 +38,43 @@ const LIGHTNINGD_BELOW = ['bin/lightningd', 'usr/bin/lightningd', 'lightningd/li
 export async function root(path: string, context: Context): Promise<RootResult> {
   if (isDirectory(path)) {
     const manifest = manifestAt(join(path, MANIFEST_NAME));
-    if (manifest !== undefined) return fromManifest(path, 'snapshot', manifest);
-    return fromInstallation(path, lightningdBelow(path));
+    if (manifest !== undefined) return fromManifest(path, 'snapshot', manifest, context);
+    return fromInstallation(path, lightningdBelow(path), context);
   }
   if (path.endsWith('.json')) {
     const manifest = manifestAt(path);
-    if (manifest !== undefined) return fromManifest(path, 'manifest', manifest);
+    if (manifest !== undefined) return fromManifest(path, 'manifest', manifest, context);
   }
-  return isArchive(path) ? fromArchive(path, context) : fromInstallation(path, path);
+  return isArchive(path) ? fromArchive(path, context) : fromInstallation(path, path, context);
 }
 
-function fromManifest(path: string, kind: 'manifest' | 'snapshot', manifest: Manifest): RootResult {
-  return { path, kind, root: manifest.root, files: manifest.files.length };
+function fromManifest(
+  path: string,
+  kind: 'manifest' | 'snapshot',
+  manifest: Manifest,
+  context: Context,
+): RootResult {
+  return { path, kind, ...said(manifest, context) };
 }
 
-async function fromInstallation(path: string, lightningd: string): Promise<RootResult> {
-  return { path, kind: 'installation', ...(await rootOf(listContents(findInstallation(lightningd)))) };
+async function fromInstallation(path: string, lightningd: string, context: Context): Promise<RootResult> {
+  const manifest = await hashAll(listContents(findInstallation(lightningd)));
+  return { path, kind: 'installation', ...said(manifest, context) };
 }
 
 async function fromArchive(path: string, context: Context): Promise<RootResult> {
   const { withUnpacked } = await import('./take/unpacked.ts');
-  const found = await withUnpacked(path, context, rootOf);
-  return { path, kind: 'archive', ...found };
+  const manifest = await withUnpacked(path, context, hashAll);
+  return { path, kind: 'archive', ...said(manifest, context) };
 }
 
-async function rootOf({ files }: Pick<Listing, 'files'>): Promise<{ root: string; files: number }> {
+/** The root; with --verbose, the files that it is over as well. */
+function said({ root, files }: Manifest, context: Context): { root: string; files: number } {
+  for (const { path, mode, sha256: digest } of files) context.detail(`${mode} ${digest}  ${visible(path)}`);
+  return { root, files: files.length };
+}
+
+async function hashAll({ files }: Pick<Listing, 'files'>): Promise<Manifest> {
   const hashes = await hashFiles(
     files.map(({ source, stat }) => ({ path: source, size: Number(stat.size) })),
   );
@@ -71,8 +83,7 @@ async function rootOf({ files }: Pick<Listing, 'files'>): Promise<{ root: string
     mode: fileMode(file.stat),
     ...hashes[index]!, // one for each file
   }));
-  const { root } = makeManifest('unknown', entries, sha256); // the root says nothing of the version
-  return { root, files: files.length };
+  return makeManifest('unknown', entries, sha256); // the root says nothing of the version
 }
 
 function lightningdBelow(directory: string): string {

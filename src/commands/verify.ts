@@ -4,11 +4,11 @@
  */
 
 import { lstatSync } from 'node:fs';
-import { HoldfastError, quote } from '../errors.ts';
+import { HoldfastError, quote, visible } from '../errors.ts';
 import { findNodes, type Nodes } from '../lightning/nodes/nodes.ts';
 import type { OnProgress } from '../snapshot/hash/hash-each.ts';
 import { findByName, selectSnapshots } from '../snapshot/store/in-use.ts';
-import { CURRENT_NAME, isSnapshotName } from '../snapshot/store/layout.ts';
+import { CURRENT_NAME, isSnapshotName, LIBRARIES_DIR } from '../snapshot/store/layout.ts';
 import { type SnapshotReport, type Verified, verifySnapshot } from '../snapshot/verify/verify.ts';
 import { type Verdict, worst } from '../verdict.ts';
 import { checkProof, type ProofReport } from './check-proof.ts';
@@ -45,7 +45,9 @@ export async function verify(options: VerifyOptions, context: Context): Promise<
   const verified: Verified[] = [];
   for (const path of paths) {
     try {
-      verified.push(await verifySnapshot(path, options));
+      const one = await verifySnapshot(path, options);
+      tellFiles(one, context);
+      verified.push(one);
     } catch (error) {
       if (options.snapshot !== undefined || !(error instanceof HoldfastError)) throw error;
       unknowns.push({ path, reason: error.message });
@@ -62,6 +64,20 @@ export async function verify(options: VerifyOptions, context: Context): Promise<
     running?.verdict ?? 'ok',
   ]);
   return { verdict, snapshots, unknowns, running, proof: null };
+}
+
+/** With --verbose, file by file: is it as it was taken? */
+function tellFiles({ manifest, libraries, report }: Verified, context: Context): void {
+  const entries = [
+    ...(manifest?.files ?? []),
+    ...(libraries?.libraries ?? []).map(({ name, sha256 }) => ({ path: `${LIBRARIES_DIR}/${name}`, sha256 })),
+  ];
+  const wrong = new Set(report.findings.map(({ path }) => path));
+  const unknown = new Set(report.unknowns.map(({ path }) => path));
+  for (const { path, sha256 } of entries) {
+    const result = wrong.has(path) ? 'finding' : unknown.has(path) ? 'unknown' : 'ok';
+    context.detail(`${visible(path)}: ${result}, SHA-256 ${sha256}`);
+  }
 }
 
 /** Checks one file against a proof, without the snapshot. @throws HoldfastError see checkProof */

@@ -1,5 +1,6 @@
 /** `holdfast snapshot`, from outside: what it makes, what it uses again, what it refuses. */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -57,6 +58,22 @@ test('the parents of a --snapshot-dir are not all made, and none is called the l
     status: 2,
     stderr: `holdfast: cannot make the directory for the store '${dir}/none/at': no such file or directory (ENOENT, mkdir)\n`,
   });
+});
+
+test('--verbose says on stderr, file by file, how each was placed, and what verify and root found of it', () => {
+  const { installed, words, lightningDir } = makeWorld();
+  const files = listFiles(installed.prefix);
+  const said = (stderr: string, line: (file: string) => string) =>
+    files.filter(file => !stderr.includes(line(file)));
+  const placed = holdfast(['snapshot', '--verbose', ...words]);
+  expect(said(placed.stderr, file => `${file}: hardlink of '${installed.prefix}/${file}'\n`)).toEqual([]);
+  const verified = holdfast(['verify', '--verbose', `--lightning-dir=${lightningDir}`]);
+  expect(said(verified.stderr, file => `${file}: ok, SHA-256 `)).toEqual([]);
+  const summed = holdfast(['root', '--verbose', installed.prefix]);
+  const digest = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex');
+  expect(said(summed.stderr, file => `${digest(join(installed.prefix, file))}  ${file}\n`)).toEqual([]);
+  const again = holdfast(['snapshot', ...words]);
+  expect(again).toMatchObject({ stdout: placed.stdout, stderr: '' });
 });
 
 test('what sha256sum -c says agrees', () => {

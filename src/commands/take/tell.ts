@@ -1,5 +1,5 @@
 /** What is said of a snapshot that was taken. Only looks; what is seldom needed is loaded then. */
-import { quote } from '../../errors.ts';
+import { quote, visible } from '../../errors.ts';
 import { isScript } from '../../linux/script.ts';
 import { isHeldLibrary } from '../../snapshot/store/layout.ts';
 import type { Method } from '../../snapshot/store/placement.ts';
@@ -27,6 +27,13 @@ export async function tell(taken: Taken, method: Method, context: Context): Prom
     context.detail(
       `of unknown version, as nothing in them tells: ${silent.map(({ path }) => path).join(', ')}`,
     );
+  }
+  if (!reused) {
+    for (const { path, placement, source } of record.files) {
+      // what an archive was unpacked to is gone by now
+      const of = record.archiveIs === undefined ? ` of ${quote(source)}` : ' of what the archive has';
+      context.detail(`${visible(path)}: ${placement}${of}`);
+    }
   }
   if (method === 'auto' || method === 'pin') return;
   // a forced method is so for the installation; libraries follow as well as they can (placement.ts)
