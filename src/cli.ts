@@ -10,6 +10,7 @@ import { fstatSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { isJournal, PRIORITIES, type Priority } from './cli/journal.ts';
 import type { Outcome } from './cli/outcome.ts';
+import { hintsOf } from './cli/remedies.ts';
 import { asksForJson, type Request, readWords } from './cli/words.ts';
 import { errnoOf, escapeUnseen, HoldfastError, systemError } from './errors.ts';
 import { EXIT, exitStatus } from './exit-codes.ts';
@@ -102,7 +103,7 @@ function fail(command: string, json: boolean, error: unknown): number {
   const lines = [
     known.message,
     ...known.details.map(line => `  ${line}`),
-    ...known.hints.map(hint => `hint: ${hint}`),
+    ...hintsOf(known, command).map(hint => `hint: ${hint}`),
   ];
   if (json) {
     const { code, message, path } = known;

@@ -56,7 +56,7 @@ test('the parents of a --snapshot-dir are not all made, and none is called the l
   const called = holdfast(['snapshot', `--snapshot-dir=${dir}/none/at/all`, ...words]);
   expect(called).toMatchObject({
     status: 2,
-    stderr: `holdfast: cannot make the directory for the store '${dir}/none/at': no such file or directory (ENOENT, mkdir)\n`,
+    stderr: `holdfast: cannot make the directory for the store '${dir}/none/at': no such file or directory (ENOENT, mkdir)\nholdfast: hint: is the path the right one, and its disk mounted?\n`,
   });
 });
 

@@ -1,0 +1,32 @@
+/**
+ * What to do about a failure, where whoever raised it did not say: by its code, else by its errno (errno(3)). An error
+ * without a remedy leaves an operator alone with a name. Pure.
+ */
+import type { ErrorCode, HoldfastError } from '../errors.ts';
+import { isCommandName } from './table.ts';
+
+const BY_CODE: Partial<Record<ErrorCode, string>> = {
+  NOT_FOUND: "LIGHTNINGD is the path of Core Lightning's lightningd, or a name in PATH",
+  NOT_EXECUTABLE:
+    'ls -l shows its mode, findmnt -T its mount: a program needs the execute bit, and no noexec',
+};
+
+const BY_ERRNO: Readonly<Record<string, string>> = {
+  EACCES: 'become the user whose it is (runuser -u USER -- holdfast …), or root',
+  EPERM: 'not even its owner may: lsattr -d shows whether it is immutable, id whose it would have to be',
+  EROFS: 'findmnt -T shows the mount: it is read-only',
+  ENOENT: 'is the path the right one, and its disk mounted?',
+  ENOTDIR: 'is the path the right one? what stands before its last slash is no directory',
+  ELOOP: 'symbolic links lead in a circle: namei -l shows them',
+  ENOSPC: 'free space there: df -h and df -i show which kind is used up',
+  EDQUOT: 'a disk quota is used up: quota shows it',
+  EIO: "the disk or its file system fails: the kernel's log says more (dmesg)",
+};
+
+/** The hints of an error of this command, or one for its kind; none where nothing sensible can be said. */
+export function hintsOf({ hints, code, errno }: HoldfastError, command: string): readonly string[] {
+  if (hints.length > 0) return hints;
+  if (code === 'USAGE') return [isCommandName(command) ? `holdfast ${command} --help` : 'holdfast --help'];
+  const hint = BY_CODE[code] ?? (errno === undefined ? undefined : BY_ERRNO[errno]);
+  return hint === undefined ? [] : [hint];
+}

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { hintsOf } from '../../src/cli/remedies.ts';
+import { HoldfastError } from '../../src/errors.ts';
+import { holdfast } from '../helpers/holdfast.ts';
+import { tempDir } from '../helpers/stand-in.ts';
+
+test('the hint of whoever raised an error stands; else there is one for its kind', () => {
+  const facts = { errno: 'EACCES' };
+  expect(hintsOf(new HoldfastError('SYSTEM', 'x', { ...facts, hint: 'do this' }), 'run')).toEqual([
+    'do this',
+  ]);
+  expect(hintsOf(new HoldfastError('SYSTEM', 'x', facts), 'run')).toEqual([
+    expect.stringContaining('runuser'),
+  ]);
+  expect(hintsOf(new HoldfastError('NOT_EXECUTABLE', 'x', facts), 'run')).toEqual([
+    expect.stringContaining('noexec'),
+  ]);
+  expect(hintsOf(new HoldfastError('SYSTEM', 'x', { errno: 'EXDEV' }), 'run')).toEqual([]);
+});
+
+test.each([
+  [['run', './none', '--settle=0']],
+  [['run', '--settle=0', '/etc/passwd']],
+  [['snapshot', '--settle=0', '/etc']],
+  [['root', '/none']],
+  [['verify', '/none']],
+  [['verify', '']],
+  [['prove', '/none']],
+  [['export', '/none', 'x.tar.gz']],
+  [['status', '--conf=/none']],
+  [['status', '--lightning-dir=/none']],
+  [['status', '--json', '--openmetrics']],
+  [['run', '--method=foo']],
+  [['run', '--libraries=foo']],
+  [['run', '--settle=foo']],
+  [['run', '--sha256=foo', '--from=x']],
+  [['run', '--from=/none.tar.gz']],
+  [['run', '--confine=foo']],
+  [['run', '--on-upgrade=foo']],
+  [['run', '--on-upgrade=restart', '--restart-window=foo']],
+  [['run', '--graceful=5']],
+  [['run', '--allow-exec=/x']],
+  [['run', '--or-plain', '--use=current']],
+  [['root']],
+  [['nonsense']],
+  [['status', '--bogus']],
+])('%j says what to do about it', words => {
+  const { stderr } = holdfast(words, { cwd: tempDir() });
+  expect(stderr).toMatch(/^holdfast: hint: ./m);
+});
