@@ -102,7 +102,7 @@ function readCommand(command: CommandName, words: readonly Buffer[]): Request {
     };
   }
   const operands = [...plain, ...rest];
-  checkCount(command, operands);
+  checkOperands(command, operands);
   return { kind: 'command', command, options, lightningd: undefined, operands };
 }
 
@@ -144,7 +144,7 @@ function readOption(
   else if (before !== given) throw usage(`--${name} is given twice`);
 }
 
-function checkCount(command: CommandName, operands: readonly Buffer[]): void {
+function checkOperands(command: CommandName, operands: readonly Buffer[]): void {
   const { atLeast = 0, atMost = Number.POSITIVE_INFINITY, usage } = commandSpecs[command];
   const hint = `holdfast ${command} --help`;
   if (operands.length < atLeast) throw new HoldfastError('USAGE', `${command} needs ${usage}`, { hint });
@@ -152,6 +152,11 @@ function checkCount(command: CommandName, operands: readonly Buffer[]): void {
     throw new HoldfastError('USAGE', `${command} does not take ${quote(operands[atMost]!.toString())}`, {
       hint,
     });
+  }
+  // as a path it would mean the working directory, which may well be an installation or a snapshot
+  if (operands.some(({ length }) => length === 0)) {
+    const words = `${command} takes no empty word`;
+    throw new HoldfastError('USAGE', words, { hint: 'is a variable of yours not set?' });
   }
 }
 

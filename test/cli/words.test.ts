@@ -55,6 +55,8 @@ test.each([
   [['run', '--json', 'lightningd'], /run takes no --json/],
   [['verify', 'one', 'two'], /verify does not take 'two'/],
   [['root'], /root needs PATH/],
+  [['root', ''], /root takes no empty word/],
+  [['verify', '--', ''], /verify takes no empty word/],
   [['frobnicate'], /no command 'frobnicate'/],
   [['help', 'frobnicate'], /no command 'frobnicate'/],
   [[], /a command is missing/],
