@@ -27,12 +27,12 @@ export async function prove(file: string): Promise<Proof> {
   if (isSnapshotName(name) && !manifest.root.startsWith(name.slice(0, 16))) {
     throw differs(directory, `has a manifest with another root than its name says: ${manifest.root}`);
   }
+  if (kind !== 'file') throw differs(file, `is a ${kind}, and no file of its snapshot`);
   const entry = manifest.files.find(known => known.path === entryPath);
   if (entry === undefined) {
     const reason = OUR_FILES.has(entryPath) ? 'holdfast puts it beside the entries' : 'it was added since';
     throw differs(file, `is no entry of its snapshot's manifest: ${reason}`);
   }
-  if (kind !== 'file') throw differs(file, `is a ${kind}, not the file that the manifest has`);
   const found = await measure(path);
   for (const key of ['size', 'sha256', 'mode'] as const) {
     if (found[key] === entry[key]) continue;

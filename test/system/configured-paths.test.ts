@@ -117,6 +117,15 @@ describe('subdaemon=', () => {
     },
   );
 
+  test('one that is configured twice is listed once', () => {
+    const { dir, installed, lightningDir, configure } = makePlace();
+    const own = join(dir, 'own');
+    copyFileSync(join(installed.libexec, 'lightning_hsmd'), own);
+    configure(`subdaemon=hsmd:${own}`, `subdaemon=connectd:${own}`);
+    const { stderr } = holdfast(['snapshot', installed.lightningd, `--lightning-dir=${lightningDir}`]);
+    expect(stderr).toContain(`run from where they are, not from the snapshot: '${own}'\n`);
+  });
+
   test('one of the installation runs from the snapshot, by whichever path it is named', async () => {
     const place = makePlace();
     const { installed, configure, lightningDir } = place;

@@ -469,6 +469,7 @@ describe('prove, and verify --proof', () => {
     symlinkSync('lightning-cli', join(path, 'bin/reckless'));
     expect(proveJson(join(path, 'bin/reckless'))).toEqual([1, 'DIFFERS']);
     expect(proveJson(join(path, 'bin/missing'))).toEqual([2, 'SYSTEM']);
+    expect(holdfast(['prove', join(path, 'bin')]).stderr).toMatch(/bin' is a directory, and no file of its/);
     writeFileSync(join(dir, 'alone'), '');
     expect(proveJson(join(dir, 'alone'))).toEqual([2, 'NO_SNAPSHOT']);
     const text = holdfast(['prove', join(path, OPENINGD)]);

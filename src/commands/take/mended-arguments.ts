@@ -20,10 +20,10 @@ export async function mendArguments(
   const mended = mayLeadIntoInstallation(options)
     ? (await import('./configured-paths.ts')).mendConfiguredPaths(args, options, record, `${store}/${id}`)
     : { args, subdaemons: [] };
-  const outsiders = [...options.plugins, ...options.pluginDirs, ...mended.subdaemons];
-  if (outsiders.length > 0) {
+  const outsiders = new Set([...options.plugins, ...options.pluginDirs, ...mended.subdaemons]);
+  if (outsiders.size > 0) {
     context.warn(
-      `configured plugins and subdaemons run from where they are, not from the snapshot: ${outsiders.map(quote).join(', ')}`,
+      `configured plugins and subdaemons run from where they are, not from the snapshot: ${[...outsiders].map(quote).join(', ')}`,
     );
   }
   return mended;
