@@ -8,6 +8,10 @@
  * SIGPIPE counts. The lines are od's: the environment, then its /proc/self/status and /proc/self/limits, in words of eight bytes. They
  * come as the variables HOLDFAST_NOTE_1 and so on: what a caller's environment holds is for nobody else to read, as a
  * command line is (proc_pid_cmdline(5), proc_pid_environ(5)).
+ *
+ * holdfast may be upgraded under a parent of --on-upgrade, whose children are of the new version then, and get the notes that
+ * it has. So notes go by their names, what is missing is as if it did not differ, and lines stand among them where an older
+ * holdfast has put them there.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { HoldfastError } from '../errors.ts';
@@ -33,7 +37,7 @@ export interface Inherited {
   readonly nofileSoft: bigint | undefined;
 }
 
-const MARK = Buffer.from('holdfast-notes/3');
+const MARK = /^holdfast-notes\/\d+$/;
 const END = Buffer.from('=');
 const UNLIMITED = 2n ** 64n - 1n;
 /** Its bit in a mask of signals. */
@@ -45,31 +49,28 @@ const SIGPIPE = 1n << 12n;
  */
 export function parseInherited(cmdline: Buffer, variables: NodeJS.ProcessEnv): Inherited {
   const all = splitStrings(cmdline);
-  const mark = all.findIndex(word => word.equals(MARK));
+  const mark = all.findIndex(word => MARK.test(word.toString('latin1')));
   if (mark === -1) return withoutNotes(all);
-  const notes = all.slice(mark + 1);
-  const end = notes.findIndex(word => word.equals(END));
-  const [name, ...more] = notes.slice(0, Math.max(end, 0));
-  const [pid, closed, inherited, blocked, ignoredByShell, lines] = more;
-  const { environment, text } = parseDump(
-    lines === undefined ? [] : linesOf(Number(noteOf(lines)), variables),
-  );
+  const end = all.findIndex((word, index) => index > mark && word.equals(END));
+  const [name, ...words] = all.slice(mark + 1, Math.max(end, mark)).map(word => word.toString('latin1'));
+  const { notes, lines } = readNotes(words, variables);
+  const { environment, text } = parseDump(lines);
   const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(text)?.[1];
   const soft = /^Max open files\s+(\d+|unlimited)/m.exec(text)?.[1];
-  if (!name || !pid || !closed || !inherited || !blocked || !ignoredByShell || !ignored || !soft) {
+  if (!name || !ignored || !soft) {
     throw new HoldfastError('UNSUPPORTED', 'the environment could not be read from /proc by the program od', {
       hint: 'holdfast needs od of coreutils, and /proc mounted',
     });
   }
-  checkProcess(noteOf(pid));
+  checkProcess(notes.get('pid') ?? '');
   return {
-    invokedAs: name.toString(),
-    words: notes.slice(end + 1),
+    invokedAs: name,
+    words: all.slice(end + 1),
     environment,
-    closed: [...noteOf(closed)].map(Number),
-    descriptors: noteOf(inherited).split(',').filter(Boolean).map(Number),
-    ignoredSignals: (BigInt(`0x${ignored}`) & ~SIGPIPE) | (BigInt(`0x${noteOf(ignoredByShell)}`) & SIGPIPE),
-    blockedSignals: BigInt(`0x${noteOf(blocked)}`),
+    closed: [...(notes.get('closed') ?? '')].map(Number),
+    descriptors: (notes.get('inherited') ?? '').split(',').filter(Boolean).map(Number),
+    ignoredSignals: (maskOf(ignored) & ~SIGPIPE) | (maskOf(notes.get('ignored')) & SIGPIPE),
+    blockedSignals: maskOf(notes.get('blocked')),
     nofileSoft: soft === 'unlimited' ? UNLIMITED : BigInt(soft),
   };
 }
@@ -91,9 +92,23 @@ function checkProcess(started: string): void {
   );
 }
 
-/** `closed=01` → `01`. */
-function noteOf(note: Buffer): string {
-  return note.toString('latin1', note.indexOf('=') + 1);
+/** The notes by their names, and od's lines, which are among them or in variables. */
+function readNotes(words: readonly string[], variables: NodeJS.ProcessEnv) {
+  const notes = new Map<string, string>();
+  const lines: string[] = [];
+  for (const word of words) {
+    const at = word.indexOf('=');
+    if (at === -1) lines.push(word);
+    else notes.set(word.slice(0, at), word.slice(at + 1));
+  }
+  const count = Number(notes.get('lines') ?? 0);
+  for (let n = 1; n <= count; n++) lines.push(variables[`HOLDFAST_NOTE_${n}`] ?? '');
+  return { notes, lines };
+}
+
+/** Hex digits, as /proc has a mask of signals; undefined: none. */
+function maskOf(digits = '0'): bigint {
+  return BigInt(`0x${digits}`);
 }
 
 /** `node cli.cjs WORD…`, for a command that becomes no other program: nothing is known, nothing is put back. */
@@ -115,10 +130,6 @@ function withoutNotes(all: readonly Buffer[]): Inherited {
 function blockedNow(): bigint {
   const mask = /^SigBlk:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
   return mask === undefined ? 0n : BigInt(`0x${mask}`);
-}
-
-function linesOf(count: number, variables: NodeJS.ProcessEnv): string[] {
-  return Array.from({ length: count }, (_, index) => variables[`HOLDFAST_NOTE_${index + 1}`] ?? '');
 }
 
 /** od's lines back to bytes: the environment ends with the last NUL, the text of status and limits follows. */

@@ -23,14 +23,21 @@ export async function makeWorld(
     env,
     from,
     to,
-  }: { args?: readonly string[]; env?: NodeJS.ProcessEnv; from?: string; to?: string } = {},
+    program = HOLDFAST,
+  }: {
+    args?: readonly string[];
+    env?: NodeJS.ProcessEnv;
+    from?: string;
+    to?: string;
+    program?: string;
+  } = {},
 ) {
   const dir = tempDir();
   const { installed, next } = makePair(dir, from, to);
   const cli = join(dir, 'lightning-cli');
   copyFileSync(installed.cli, cli);
   const node = await startParent({ ...installed, cli }, join(dir, 'lightning'), {
-    command: [HOLDFAST, 'run', '--verbose', ...options, installed.lightningd],
+    command: [program, 'run', '--verbose', ...options, installed.lightningd],
     args,
     ...(env === undefined ? {} : { env }),
   });

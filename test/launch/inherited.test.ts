@@ -108,6 +108,28 @@ describe('the notes of bin/holdfast', () => {
 });
 
 test.each([
+  ['0.1', 'holdfast-notes/1', 'closed=2', 'inherited=,3', `blocked=${'0'.repeat(16)}`],
+  ['a later one', 'holdfast-notes/9', 'closed=2', 'inherited=,3', 'more=than we know', 'pid='],
+])(
+  'the notes of %s, which a parent may have that was started before holdfast was upgraded',
+  (_version, ...notes) => {
+    const [mark = '', ...named] = notes;
+    const line = dump(Buffer.from('A=1\0'));
+    const found = parseInherited(
+      cmdline('node', 'cli.cjs', mark, 'holdfast', ...named, ...line, '=', 'run'),
+      {},
+    );
+    expect(found).toMatchObject({
+      words: [Buffer.from('run')],
+      environment: Buffer.from('A=1\0'),
+      closed: [2],
+      descriptors: [3],
+      nofileSoft: 1024n,
+    });
+  },
+);
+
+test.each([
   ['nothing of od', ...noted([])],
   ['a line that did not come', noted(dump(Buffer.from('A=1\0')))[0], {}],
   ['more lines than came', ...noted(dump(Buffer.from('A=1\0'), ''), [], { lines: '2' })],

@@ -36,7 +36,8 @@ export async function lookAtInstalled(
     if (isError(result)) return new HoldfastError('GATE', result.error.message);
     return result as SnapshotResult;
   } catch {
-    return new HoldfastError('SYSTEM', `holdfast snapshot did not answer (${shown(ended)})`);
+    const why = 'holdfast itself may be gone, or be replaced just now';
+    return new HoldfastError('SYSTEM', `holdfast snapshot did not answer (${shown(ended)}): ${why}`);
   }
 }
 

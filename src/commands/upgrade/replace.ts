@@ -32,9 +32,9 @@ export type Replaced =
   | { readonly node: RunningNode; readonly failed?: { readonly root: string } }
   | { readonly ended: Ended };
 
-/** How long a process may not be to be had, when nothing runs, ms. */
-const SPAWN_MS = 60_000;
-const SPAWN_AGAIN_MS = 1_000;
+/** How long no process may be to be had, or no holdfast that starts, when nothing runs, ms. */
+const START_MS = 60_000;
+const START_AGAIN_MS = 1_000;
 /** How often a node that comes up is asked whether it answers, how long for, and how long one answer may take, ms. */
 const ASK_MS = 1_000;
 const FIRST_ASK_MS = 100;
@@ -75,12 +75,26 @@ export class Replacer {
       const second = await this.#attempt(this.#options.useWords(before.path));
       if ('node' in second) return { node: second.node, failed: next.record };
       if (first.wasLightningd || second.wasLightningd) return second;
-      this.#announcer.say('neither snapshot can be started: trying what is installed');
-      const third = await this.#attempt(this.#options.runWords);
-      return 'node' in third ? third : { ended: third.ended };
+      this.#announcer.say(
+        'neither snapshot can be started: trying what is installed, and them, for a minute',
+      );
+      return await this.#untilOneStarts([this.#options.runWords, this.#options.useWords(before.path)]);
     } finally {
       next.directory.close();
       before.directory.close();
+    }
+  }
+
+  /** holdfast itself may be gone: the package manager that upgrades lightningd replaces it a moment later. */
+  async #untilOneStarts(starts: readonly (readonly Buffer[])[]): Promise<Replaced> {
+    const deadline = monotonicMs() + START_MS;
+    for (;;) {
+      for (const words of starts) {
+        const tried = await this.#attempt(words);
+        if ('node' in tried) return tried;
+        if (tried.wasLightningd || monotonicMs() > deadline) return { ended: tried.ended };
+      }
+      await sleep(START_AGAIN_MS);
     }
   }
 
@@ -97,14 +111,14 @@ export class Replacer {
 
   /** EAGAIN and the like pass. */
   async #startInTime(words: readonly Buffer[]): Promise<Started> {
-    const deadline = monotonicMs() + SPAWN_MS;
+    const deadline = monotonicMs() + START_MS;
     for (;;) {
       try {
         return await this.#start(words);
       } catch (error) {
         if (monotonicMs() > deadline) throw error;
         this.#announcer.problem(error);
-        await sleep(SPAWN_AGAIN_MS);
+        await sleep(START_AGAIN_MS);
       }
     }
   }
