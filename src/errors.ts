@@ -177,6 +177,7 @@ function strerrorOf(error: unknown): string {
   const errno = errnoOf(error);
   const message = error instanceof Error ? error.message : String(error);
   if (errno === 'ESTALE') return 'stale file handle';
+  if (errno === 'ENOTSUP') return 'operation not supported'; // libuv adds "on socket", of a file system too
   if (errno === undefined || !message.startsWith(`${errno}: `)) return message;
   return message.slice(errno.length + 2).split(', ')[0] ?? message;
 }

@@ -6,7 +6,7 @@ import { isHeldLibrary, STORE_NAME } from '../snapshot/store/layout.ts';
 import type { PLACEMENTS } from '../snapshot/store/placement.ts';
 import type { SnapshotRecord } from '../snapshot/store/record.ts';
 import type { Context } from './context.ts';
-import { foreignOwner } from './take/foreign-owner.ts';
+import { asUser, foreignOwner } from './take/foreign-owner.ts';
 import { type Prepared, type PrepareOptions, prepare } from './take/prepare.ts';
 import type { StepTime } from './take/step-clock.ts';
 import { findTarget } from './take/target.ts';
@@ -105,7 +105,7 @@ function refuseForeignDirectory(directory: string, uid: number): void {
     `${quote(directory)} belongs to ${name}: root would leave files in that user's way`,
     {
       path: directory,
-      hint: `become that user: runuser -u ${name} -- holdfast snapshot …`,
+      hint: `become that user: ${asUser(name)} holdfast snapshot …`,
     },
   );
 }

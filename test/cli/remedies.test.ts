@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { hintsOf } from '../../src/cli/remedies.ts';
-import { HoldfastError } from '../../src/errors.ts';
+import { errnoWords, HoldfastError } from '../../src/errors.ts';
 import { holdfast } from '../helpers/holdfast.ts';
 import { tempDir } from '../helpers/stand-in.ts';
 
@@ -47,4 +47,11 @@ test.each([
 ])('%j says what to do about it', words => {
   const { stderr } = holdfast(words, { cwd: tempDir() });
   expect(stderr).toMatch(/^holdfast: hint: ./m);
+});
+
+test('a file system that cannot is no socket', () => {
+  const error = Object.assign(new Error('ENOTSUP: operation not supported on socket, ioctl'), {
+    code: 'ENOTSUP',
+  });
+  expect(errnoWords(error)).toBe('operation not supported (ENOTSUP)');
 });

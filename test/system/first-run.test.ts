@@ -74,7 +74,7 @@ test('another user: who to become, or what is closed', ctx => {
   chownSync(join(dir, 'lightning'), ORDINARY_USER, ORDINARY_USER);
   chmodSync(join(dir, 'lightning'), 0o700);
   const words = ['snapshot', lightningd, `--lightning-dir=${dir}/lightning`];
-  expect(holdfast(words).stderr).toContain(`runuser -u ${ORDINARY_USER}`);
+  expect(holdfast(words).stderr).toContain(`setpriv --reuid=${ORDINARY_USER} `);
   expect(holdfast(words, { user: ORDINARY_USER + 1 }).stderr).toMatch(
     /'.*\/lightning\/.*': permission denied/,
   );

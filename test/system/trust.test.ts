@@ -142,7 +142,7 @@ test('root takes no snapshot in the store of a user, and says so where it runs a
   const refused = holdfast(['snapshot', `--snapshot-dir=${store}`, installed.lightningd, own]);
   expect(refused.status).toBe(2);
   expect(refused.stderr).toMatch(/subdaemons' belongs to .*: root would leave files in that user's way/);
-  expect(refused.stderr).toContain(`runuser -u ${ORDINARY_USER}`);
+  expect(refused.stderr).toContain(`setpriv --reuid=${ORDINARY_USER} `);
   expect(fingerprint(store)).toEqual(before);
   const words = ['run', '--settle=0', `--expect-root=${'0'.repeat(64)}`, `--snapshot-dir=${store}`];
   expect(holdfast([...words, installed.lightningd, own]).stderr).toMatch(

@@ -3,7 +3,7 @@ import { HoldfastError, quote } from '../../errors.ts';
 import { locateLightningd } from '../../lightning/installation/locate.ts';
 import type { Context } from '../context.ts';
 import type { DirectoryReport, NoexecReport } from '../noexec/report.ts';
-import { foreignOwner } from '../take/foreign-owner.ts';
+import { asUser, foreignOwner } from '../take/foreign-owner.ts';
 import { type DoctorFinding, ok, problem, warning } from './report.ts';
 
 /** Which holdfast and which lightningd does a shell find? */
@@ -48,7 +48,7 @@ export function checkStore(report: NoexecReport, lightningDir: string, { uid }: 
   if (owner !== undefined) {
     return warning(
       `${says}, as root sees it; the lightning-dir is of ${owner}`,
-      `ask as that user: runuser -u ${owner} -- holdfast doctor --lightning-dir=${lightningDir}`,
+      `ask as that user: ${asUser(owner)} holdfast doctor --lightning-dir=${lightningDir}`,
     );
   }
   return choice.origin === 'store'

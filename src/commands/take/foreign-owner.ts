@@ -17,3 +17,10 @@ export function foreignOwner(directory: string, uid: number): string | undefined
     throw systemError('look at', directory, error);
   }
 }
+
+/** The words before a command that is to run as this user: runuser(1) knows none without a name, as in a container's image. */
+export function asUser(name: string): string {
+  return /^\d+$/.test(name)
+    ? `setpriv --reuid=${name} --regid=${name} --clear-groups --`
+    : `runuser -u ${name} --`;
+}

@@ -15,7 +15,7 @@ import {
   openSync,
   unlinkSync,
 } from 'node:fs';
-import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
+import { errnoOf, errnoWords, HoldfastError, quote, systemError } from '../../errors.ts';
 import type { Directory } from '../../linux/files/directory.ts';
 import { cloneFile } from '../../linux/files/reflink.ts';
 import { isHeldLibrary } from '../store/layout.ts';
@@ -129,7 +129,7 @@ function tryHardlink(staging: Directory, file: PlaceRequest, learnt: Learnt): st
     linkSync(file.source, staging.at(file.path));
   } catch (error) {
     const errno = errnoOf(error);
-    if (errno !== undefined && NO_HARDLINK.has(errno)) return `link(2) says ${errno}`;
+    if (errno !== undefined && NO_HARDLINK.has(errno)) return `link(2): ${errnoWords(error)}`;
     throw systemError('link', file.source, error);
   }
   const link = staging.lstat(file.path);
@@ -194,7 +194,7 @@ function tryReflink(from: number, to: number, shown: string): string | undefined
     return undefined;
   } catch (error) {
     const errno = errnoOf(error);
-    if (errno !== undefined && NO_REFLINK.has(errno)) return `ioctl_ficlone(2) says ${errno}`;
+    if (errno !== undefined && NO_REFLINK.has(errno)) return `ioctl_ficlone(2): ${errnoWords(error)}`;
     throw systemError('reflink', shown, error);
   }
 }
