@@ -10,13 +10,20 @@
  * checkInclusion(proof, manifest.root); // true
  * ```
  */
+import { HoldfastError } from './errors.ts';
 import {
   type Manifest,
   type ManifestFile,
   makeManifest as makeWith,
   parseManifest as parseWith,
 } from './manifest/manifest.ts';
-import { makeProof, type Proof, parseProof as parseProofText, verifyProof } from './manifest/proof.ts';
+import {
+  makeProof,
+  type Proof,
+  parseProof as parseProofText,
+  readProof,
+  verifyProof,
+} from './manifest/proof.ts';
 import { nobleSha256 } from './manifest/sha256.ts';
 
 export { type ErrorCode, HoldfastError } from './errors.ts';
@@ -56,7 +63,15 @@ export function parseProof(bytes: Uint8Array): Proof {
   return parseProofText(bytes);
 }
 
-/** Does the proof lead from its file to this root? Whether a file on disk is that file is for the caller to compare. */
+/**
+ * Does the proof lead from its file to this root? Whether a file on disk is that file is for the caller to compare. The
+ * proof may come from anywhere, also as JSON.parse gives it: what is no valid proof proves nothing.
+ */
 export function checkInclusion(proof: Proof, root: string): boolean {
-  return verifyProof(proof, root, nobleSha256);
+  try {
+    return verifyProof(readProof(proof), root, nobleSha256);
+  } catch (error) {
+    if (error instanceof HoldfastError) return false;
+    throw error;
+  }
 }

@@ -36,7 +36,7 @@ export function makeProof(manifest: Manifest, entryPath: string, sha256: Sha256)
   return { format: FORMAT, root: manifest.root, index, treeSize: manifest.files.length, path, file };
 }
 
-/** Does the proof lead from its file to this root? */
+/** Does the proof, which was read by `readProof`, lead from its file to this root? */
 export function verifyProof(proof: Proof, root: string, sha256: Sha256): boolean {
   const path = proof.path.map(hexToBytes);
   const found = rootFromInclusionPath(
@@ -51,7 +51,14 @@ export function verifyProof(proof: Proof, root: string, sha256: Sha256): boolean
 
 /** Reads a proof. @throws HoldfastError `MANIFEST_INVALID` */
 export function parseProof(bytes: Uint8Array): Proof {
-  const value = readJson(readText(bytes, MAX_PROOF_BYTES, 'the proof'), 'the proof');
+  return readProof(readJson(readText(bytes, MAX_PROOF_BYTES, 'the proof'), 'the proof'));
+}
+
+/**
+ * Reads a value as a proof. What is none must not be checked: the bytes of `100755 a b` would also be those of a file
+ * `b` with the mode `100755 a`. @throws HoldfastError `MANIFEST_INVALID`
+ */
+export function readProof(value: unknown): Proof {
   const { format, root, index, treeSize, path, file } = readFields(value, KEYS, 'the proof');
   if (format !== FORMAT) throw invalid('format', FORMAT, format);
   if (!Array.isArray(path)) throw invalid('path', 'a list', path);

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { ManifestFile } from '../../src/manifest/entry.ts';
 import { makeManifest } from '../../src/manifest/manifest.ts';
 import { MAX_PROOF_BYTES, makeProof, type Proof, parseProof, verifyProof } from '../../src/manifest/proof.ts';
+import * as library from '../../src/manifest.ts';
 import { sha256 } from '../../src/snapshot/hash/digest.ts';
 
 const file = (path: string): ManifestFile => ({
@@ -98,4 +99,28 @@ test('the proof of the longest path, with every byte escaped, in the deepest tre
 
 test('there is no proof of a file that is not there', () => {
   expect(() => makeProof(manifest, 'z', sha256)).toThrow(/no entry 'z'/);
+});
+
+describe('checkInclusion, of a proof that nobody has parsed', () => {
+  const file = (path: string) => ({ path, mode: '100755' as const, size: 1, sha256: 'a'.repeat(64) });
+  const manifest = library.makeManifest('v25.12', [file('a'), file('a b'), file('c')]);
+  const proof = library.inclusionProof(manifest, 'a b');
+
+  test('holds where it is one', () => {
+    expect(library.checkInclusion(JSON.parse(JSON.stringify(proof)), manifest.root)).toBe(true);
+  });
+
+  test.each<[string, unknown]>([
+    [
+      'whose mode has taken the beginning of its path',
+      { ...proof, file: { ...file('b'), mode: '100755 a' } },
+    ],
+    ['with a path that is no list', { ...proof, path: undefined }],
+    ['with a hash that is no hex', { ...proof, path: ['zz'] }],
+    ['with a hash that is too short', { ...proof, path: ['00'] }],
+    ['without a file', { ...proof, file: undefined }],
+    ['that is nothing', null],
+  ])('does not for one %s', (_what, value) => {
+    expect(library.checkInclusion(value as library.Proof, manifest.root)).toBe(false);
+  });
 });
