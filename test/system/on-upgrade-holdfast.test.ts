@@ -1,5 +1,5 @@
 /** holdfast itself is replaced while it is the parent of a node, as by a package manager that upgrades both. */
-import { renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { copySync } from 'fs-extra/esm';
 import { beforeEach, expect, test } from 'vitest';
@@ -37,16 +37,22 @@ test('it is gone when an upgrade is looked at: nothing is stopped, and that is s
   await until('the restart', () => versionOf(node) === 'v26.03');
 });
 
-test('it is gone between the look and the start: the node comes up when it is back', async () => {
+test('it is half of something between the look and the start: it is tried again, and the node comes up', async () => {
   const own = makeHoldfast();
-  const removing = `--restart-if=mv '${own}/dist' '${own}/gone'`;
-  const { installed, next, node } = await makeWorld(['--on-upgrade=restart', removing], {
+  const tries = join(own, 'tries');
+  mkdirSync(join(own, 'half'));
+  const noting = `require('node:fs').appendFileSync(${JSON.stringify(tries)}, 'x'); process.exit(1);\n`;
+  writeFileSync(join(own, 'half/cli.cjs'), noting);
+  const replacing = `--restart-if=cd '${own}'; [ ! -d half ] || { mv dist whole && mv half dist; }`;
+  const { installed, next, node } = await makeWorld(['--on-upgrade=restart', replacing], {
     program: join(own, 'bin/holdfast'),
   });
   upgradeSettled(next.prefix, installed.prefix);
-  await until('both snapshots to be tried', () => node.output().includes('neither snapshot can be started'));
+  // the new snapshot, the old one, what is installed, and from there again
+  await until('five starts', () => existsSync(tries) && readFileSync(tries).length >= 5);
   expect(versionOf(node)).toBeUndefined();
-  renameSync(join(own, 'gone'), join(own, 'dist'));
+  renameSync(join(own, 'dist'), join(own, 'used'));
+  renameSync(join(own, 'whole'), join(own, 'dist'));
   await until('the start', () => versionOf(node) === 'v26.03');
   process.kill(node.pid, 'SIGTERM');
   expect(await node.ended).toBe(143);
