@@ -9,6 +9,11 @@ const BY_CODE: Partial<Record<ErrorCode, string>> = {
   NOT_FOUND: "LIGHTNINGD is the path of Core Lightning's lightningd, or a name in PATH",
   NOT_EXECUTABLE:
     'ls -l shows its mode, findmnt -T its mount: a program needs the execute bit, and no noexec',
+  NO_SNAPSHOT: 'holdfast status lists the snapshots of a store; holdfast snapshot makes one',
+  BAD_SOURCE: 'an installation is taken whole: mend or remove that file, or install Core Lightning again',
+  ARCHIVE: 'name a release archive of Core Lightning, as it was published',
+  MANIFEST_INVALID: 'it is damaged, or was changed: the next launch takes the snapshot anew',
+  DIFFERS: 'holdfast verify says all that differs; the next launch takes the snapshot anew',
 };
 
 const BY_ERRNO: Readonly<Record<string, string>> = {

@@ -10,7 +10,7 @@ export const ON_UPGRADE = ['restart', 'notify'] as const;
 /** What `--libraries` may say. */
 export const LIBRARIES = ['hold', 'leave'] as const;
 
-/** The networks of lightningd, as --network takes them (bitcoin/chainparams.c). @public read by scripts/completions.js */
+/** The networks of lightningd, as --network takes them (bitcoin/chainparams.c); scripts/completions.js reads it, too. */
 export const NETWORKS = [
   'bitcoin',
   'testnet',

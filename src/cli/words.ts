@@ -127,7 +127,7 @@ function readOption(
       meant !== undefined
         ? `did you mean: --${meant}`
         : isLightningds
-          ? `lightningd's own options stand behind its name: holdfast ${command} lightningd ${word}`
+          ? whereLightningdsStand(command, word, options)
           : undefined,
     );
   }
@@ -142,6 +142,14 @@ function readOption(
   if (before === undefined) options[option] = given;
   else if (repeatable) options[option] = `${before}\0${given}`;
   else if (before !== given) throw usage(`--${name} is given twice`);
+}
+
+/** Behind its name; where an archive or a snapshot brings it, there is no name. */
+function whereLightningdsStand(command: CommandName, word: string, { from, use }: GivenOptions): string {
+  const [brings, value] = from !== undefined ? ['from', from] : ['use', use];
+  return value === undefined
+    ? `lightningd's own options stand behind its name: holdfast ${command} lightningd ${word}`
+    : `lightningd's own options stand behind --: holdfast ${command} --${brings}=${value} -- ${word}`;
 }
 
 function checkOperands(command: CommandName, operands: readonly Buffer[]): void {

@@ -83,6 +83,18 @@ test.each([
   [['dcotor'], 'did you mean: holdfast doctor'],
   [['help', 'snapshto'], 'did you mean: holdfast snapshot'],
   [['status', '--josn'], 'did you mean: --json'],
+  [
+    ['run', '--network=regtest'],
+    "lightningd's own options stand behind its name: holdfast run lightningd --network=regtest",
+  ],
+  [
+    ['run', '--from=x.tar', '--network=regtest'],
+    "lightningd's own options stand behind --: holdfast run --from=x.tar -- --network=regtest",
+  ],
+  [
+    ['run', '--use=current', '--daemon'],
+    "lightningd's own options stand behind --: holdfast run --use=current -- --daemon",
+  ],
   [['run', '--setle=5', 'lightningd'], 'did you mean: --settle'],
   [['snapshot', '--dryrun'], 'did you mean: --dry-run'],
   [['frobnicate'], 'holdfast --help'],

@@ -165,6 +165,16 @@ test('a lightning-dir that was named and is not there is no answer', () => {
   expect([status, JSON.parse(stdout).error]).toMatchObject([2, { code: 'SYSTEM', path: missing }]);
 });
 
+test('a --network that lightningd does not know may be mistyped: said, and no more', () => {
+  const node = `--lightning-dir=${tempDir()}`;
+  const warned = holdfast(['status', '--network=bitcon', node]);
+  expect(warned).toMatchObject({
+    status: 0,
+    stderr: expect.stringMatching(/^holdfast: warning: --network=bitcon is no/),
+  });
+  expect(holdfast(['status', '--network=regtest', node]).stderr).toBe('');
+});
+
 test('a lightning-dir or a store that is no directory is said to be none', () => {
   const dir = tempDir();
   const file = join(dir, 'file');

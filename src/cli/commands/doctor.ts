@@ -11,7 +11,7 @@ import type { CommandRequest } from '../take-options.ts';
 export function doctor({ options, operands }: CommandRequest, surroundings: Surroundings): Outcome {
   const report = doctorCommand(
     {
-      ...nodeOptions(options, surroundings.cwd),
+      ...nodeOptions(options, surroundings),
       unit: operands[0]?.toString(),
       isUser: options.user === true,
       node: { path: process.execPath, version: process.version, options: process.execArgv },

@@ -17,7 +17,7 @@ export async function exportSnapshot(request: CommandRequest, surroundings: Surr
   try {
     const result = await exportCommand(
       {
-        ...nodeOptions(options, cwd),
+        ...nodeOptions(options, surroundings),
         snapshot: { word, path: absolutePath(cwd, word) },
         file: absolutePath(cwd, file),
         onProgress: ({ done, total }) => progress.show('verifying', Number(done), Number(total)),

@@ -15,7 +15,11 @@ const VERDICTS = { yes: 'ok', no: 'finding', unknown: 'unknown' } as const;
 /** Prints what was found of each directory, what `run` would use, and what to type. */
 export function checkNoexec({ options, operands }: CommandRequest, surroundings: Surroundings): Outcome {
   const { cwd } = surroundings;
-  const { lightningDir, store } = nodeDirectory(nodeOptions(options, cwd), surroundings, 'configuration');
+  const { lightningDir, store } = nodeDirectory(
+    nodeOptions(options, surroundings),
+    surroundings,
+    'configuration',
+  );
   const report = noexecCheck(
     {
       directories: operands.map(word => absolutePath(cwd, word.toString())),

@@ -19,7 +19,7 @@ export async function prove(
   const word = operands[0]!.toString(); // the table asks for one operand
   const isNamed = NAMES_A_SNAPSHOT.some(name => options[name] !== undefined);
   const file = isNamed
-    ? fileInCurrent(word, nodeOptions(options, cwd), surroundings)
+    ? fileInCurrent(word, nodeOptions(options, surroundings), surroundings)
     : absolutePath(cwd, word);
   const proof = await proveCommand(file);
   return { status: EXIT.ok, text: `${JSON.stringify(proof, null, 2)}\n`, json: proof };

@@ -13,7 +13,7 @@ import type { CommandRequest } from '../take-options.ts';
 export async function status({ options }: CommandRequest, surroundings: Surroundings): Promise<Outcome> {
   if (options.json === true && options.openmetrics === true)
     throw new HoldfastError('USAGE', '--json and --openmetrics exclude each other');
-  const report = await statusCommand(nodeOptions(options, surroundings.cwd), surroundings);
+  const report = await statusCommand(nodeOptions(options, surroundings), surroundings);
   return {
     status: VERDICT_EXIT[report.verdict],
     text:

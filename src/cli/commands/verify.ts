@@ -16,7 +16,7 @@ export async function verify(request: CommandRequest, surroundings: Surroundings
   const word = operands[0]?.toString();
   const expectRoot = readRoot(options['expect-root']);
   const proof = absolute(options.proof, cwd);
-  const common = nodeOptions(options, cwd);
+  const common = nodeOptions(options, surroundings);
   try {
     const result =
       proof === undefined
