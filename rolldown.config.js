@@ -97,7 +97,9 @@ const program = {
       ],
     },
     entryFileNames: '[name].cjs',
-    chunkFileNames: '[name].cjs',
+    // A package manager replaces them one by one. With the hash in its name no file meets one of another build.
+    chunkFileNames: '[name]-[hash:8].cjs',
+    hashCharacters: 'hex',
     charset: 'ascii', // V8 keeps a text with other characters as UTF-16, which takes longer to scan
     externalLiveBindings: false, // exports as plain values: ours never change
     sourcemap: false,

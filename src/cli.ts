@@ -7,12 +7,12 @@
  * we become inherits those.
  */
 import { fstatSync, readFileSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { isJournal, PRIORITIES, type Priority } from './cli/journal.ts';
 import type { Outcome } from './cli/outcome.ts';
 import { hintsOf } from './cli/remedies.ts';
 import { asksForJson, type Request, readWords } from './cli/words.ts';
-import { errnoOf, escapeUnseen, HoldfastError, systemError } from './errors.ts';
+import { errnoOf, escapeUnseen, HoldfastError, quote, systemError } from './errors.ts';
 import { EXIT, exitStatus } from './exit-codes.ts';
 import { type Inherited, parseInherited } from './launch/inherited.ts';
 import { readProcFile } from './linux/proc/read-proc.ts';
@@ -92,9 +92,29 @@ function knownError(error: unknown): HoldfastError {
   if (error instanceof HoldfastError) return error;
   const { path, syscall = 'use', message = String(error) } = error as Partial<NodeJS.ErrnoException>;
   if (path !== undefined && errnoOf(error) !== undefined) return systemError(syscall, path, error);
+  const missing = missingFile(error);
+  if (missing !== undefined) {
+    return new HoldfastError('SYSTEM', `a file of holdfast itself is not there: ${quote(missing)}`, {
+      path: missing,
+      hint: 'where holdfast is being replaced just now, try again; or else install it again',
+    });
+  }
   return new HoldfastError('SYSTEM', `unexpected failure: ${message}`, {
     hint: 'this is a defect of holdfast: please report it, with the command line, HOLDFAST_DEBUG=1 and what holdfast doctor says',
   });
+}
+
+/** The file that require() did not find: a package manager replaces ours one by one. */
+function missingFile(error: unknown): string | undefined {
+  const {
+    code,
+    message = '',
+    requireStack: [by] = [],
+  } = error as NodeJS.ErrnoException & { requireStack?: string[] };
+  const [, name] = /^Cannot find module '([^']+)'/.exec(message) ?? [];
+  return code !== 'MODULE_NOT_FOUND' || name === undefined || by === undefined
+    ? undefined
+    : join(dirname(by), name);
 }
 
 /** Words an error, and says with which status to end. */

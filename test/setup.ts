@@ -17,6 +17,7 @@ import {
   statSync,
 } from 'fs-extra';
 import { compile } from '../fixtures/stand-in/make-c.js';
+import { INSTALLED } from './helpers/holdfast.ts';
 
 const top = join(import.meta.dirname, '..');
 
@@ -67,8 +68,7 @@ function copyForOthers(): () => void {
     return () => undefined;
   const copy = mkdtempSync(join(tmpdir(), 'holdfast-test-copy-'));
   chmodSync(copy, 0o755);
-  const parts = ['bin', 'dist', 'package.json', 'node_modules/koffi', 'node_modules/@koromix'];
-  for (const part of parts) if (existsSync(join(top, part))) copySync(join(top, part), join(copy, part));
+  for (const part of INSTALLED) if (existsSync(join(top, part))) copySync(join(top, part), join(copy, part));
   spawnSync('chmod', ['-R', 'go+rX', copy]);
   process.env.HOLDFAST_TEST_COPY = copy;
   return () => removeSync(copy);

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { copySync } from 'fs-extra/esm';
 
 /** The program under test. */
 export const HOLDFAST = join(import.meta.dirname, '../../bin/holdfast');
@@ -11,6 +12,16 @@ export const HOLDFAST_FOR_OTHERS =
   process.env.HOLDFAST_TEST_COPY === undefined
     ? HOLDFAST
     : join(process.env.HOLDFAST_TEST_COPY, 'bin/holdfast');
+
+/** What of a checkout is installed. */
+export const INSTALLED = ['bin', 'dist', 'package.json', 'node_modules/koffi', 'node_modules/@koromix'];
+
+/** A holdfast of one's own, to be damaged. @returns `top` */
+export function copyOfHoldfast(top: string): string {
+  for (const part of INSTALLED)
+    copySync(join(HOLDFAST, '../..', part), join(top, part), { dereference: true });
+  return top;
+}
 
 /** How a call ended, and all it said. */
 export interface Called {

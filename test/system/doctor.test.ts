@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { DOCTOR_CHECKS } from '../../src/commands/doctor/report.ts';
-import { HOLDFAST, holdfast } from '../helpers/holdfast.ts';
+import { copyOfHoldfast, HOLDFAST, holdfast } from '../helpers/holdfast.ts';
 import { readJson } from '../helpers/schema.ts';
 import { makeCInstallation, noCompiler, tempDir } from '../helpers/stand-in.ts';
 
@@ -71,10 +71,7 @@ test('a store that is refused is a problem, and where lightningd is missing it g
 
 /** holdfast as it is installed, its native binding being a file that is no program. */
 function makeBroken(dir: string): string {
-  const checkout = join(dirname(HOLDFAST), '..');
-  const top = join(dir, 'broken');
-  for (const name of ['bin', 'dist', 'package.json', 'node_modules/koffi', 'node_modules/@koromix'])
-    cpSync(join(checkout, name), join(top, name), { recursive: true });
+  const top = copyOfHoldfast(join(dir, 'broken'));
   const addon = `node_modules/@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`;
   writeFileSync(join(top, addon), 'no program');
   return join(top, 'bin/holdfast');

@@ -1,29 +1,19 @@
-/** holdfast itself is replaced while it is the parent of a node, as by a package manager that upgrades both. */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+/** holdfast's own files are replaced, as by a package manager that upgrades it, and perhaps lightningd with it. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { copySync } from 'fs-extra/esm';
 import { beforeEach, expect, test } from 'vitest';
+import { copyOfHoldfast, holdfast } from '../helpers/holdfast.ts';
 import { makeWorld, upgradeSettled, versionOf } from '../helpers/parent.ts';
 import { until } from '../helpers/running.ts';
-import { noCompiler, tempDir } from '../helpers/stand-in.ts';
+import { makePair, noCompiler, tempDir } from '../helpers/stand-in.ts';
 
 beforeEach(ctx => {
   const reason = noCompiler();
   if (reason !== undefined) ctx.skip(reason);
 });
 
-const ROOT = join(import.meta.dirname, '../..');
-
-/** A holdfast that can be removed. */
-function makeHoldfast(): string {
-  const dir = tempDir();
-  for (const part of ['bin', 'dist', 'package.json', 'node_modules/koffi', 'node_modules/@koromix'])
-    copySync(join(ROOT, part), join(dir, part), { dereference: true });
-  return dir;
-}
-
-test('it is gone when an upgrade is looked at: nothing is stopped, and that is said', async () => {
-  const own = makeHoldfast();
+test("a holdfast that is gone when its node's upgrade is looked at: nothing is stopped, and that is said", async () => {
+  const own = copyOfHoldfast(tempDir());
   const { installed, next, node } = await makeWorld(undefined, { program: join(own, 'bin/holdfast') });
   renameSync(join(own, 'dist'), join(own, 'gone'));
   upgradeSettled(next.prefix, installed.prefix);
@@ -37,8 +27,8 @@ test('it is gone when an upgrade is looked at: nothing is stopped, and that is s
   await until('the restart', () => versionOf(node) === 'v26.03');
 });
 
-test('it is half of something between the look and the start: it is tried again, and the node comes up', async () => {
-  const own = makeHoldfast();
+test('one that is half of something between that look and the start: it is tried again, and the node comes up', async () => {
+  const own = copyOfHoldfast(tempDir());
   const tries = join(own, 'tries');
   mkdirSync(join(own, 'half'));
   const noting = `require('node:fs').appendFileSync(${JSON.stringify(tries)}, 'x'); process.exit(1);\n`;
@@ -56,4 +46,24 @@ test('it is half of something between the look and the start: it is tried again,
   await until('the start', () => versionOf(node) === 'v26.03');
   process.kill(node.pid, 'SIGTERM');
   expect(await node.ended).toBe(143);
+});
+
+test('each file is of one build: no file of another has its name', () => {
+  const files = readdirSync(join(copyOfHoldfast(tempDir()), 'dist')).filter(name => name.endsWith('.cjs'));
+  expect(files.filter(name => !/-[0-9a-f]{8}\.cjs$/.test(name))).toEqual(['cli.cjs']);
+});
+
+test.each(['core', 'build'])('a file that is not there just now is said: %s', name => {
+  const own = copyOfHoldfast(tempDir());
+  const { installed } = makePair(tempDir());
+  const file = readdirSync(join(own, 'dist')).find(each => each.startsWith(`${name}-`)) ?? '';
+  renameSync(join(own, 'dist', file), join(own, file));
+  const words = ['run', installed.lightningd, `--lightning-dir=${tempDir()}/l`];
+  expect(holdfast(words, { program: join(own, 'bin/holdfast') })).toEqual({
+    status: 125,
+    stdout: '',
+    stderr: `holdfast: a file of holdfast itself is not there: '${own}/dist/${file}'
+holdfast: hint: where holdfast is being replaced just now, try again; or else install it again
+`,
+  });
 });
