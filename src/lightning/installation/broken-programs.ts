@@ -8,13 +8,13 @@ import { errnoOf, quote, systemError } from '../../errors.ts';
 import { sizeByHeaders } from '../../linux/elf.ts';
 import type { Contents, SourceFile } from './contents.ts';
 import { ALWAYS, type NamedPrograms } from './named.ts';
-import { NOT_INSTALLED, SUBDAEMONS } from './subdaemons.ts';
+import { NOT_INSTALLED, PLUGINS, SUBDAEMONS } from './subdaemons.ts';
 import type { Look, UpgradeTrace } from './trace.ts';
 import { belongs } from './versions.ts';
 
 /** @param programs the installation's programs in bin, lightningd first */
 export function lookForBroken(contents: Contents, programs: readonly string[], named: NamedPrograms): Look {
-  const broken = contents.files.flatMap(file => brokenProgram(file, programs) ?? []);
+  const broken = contents.files.flatMap(file => brokenProgram(file, programs, named) ?? []);
   const isOurs = ({ file }: Broken) => belongs(file.path, named);
   const missing = missingSubdaemons(contents, named);
   return {
@@ -80,7 +80,11 @@ function warningOf({ file, what }: Broken): string {
 }
 
 /** Why this cannot be executed though it is where programs are; undefined where it can, or need not be. */
-function brokenProgram(file: SourceFile, programs: readonly string[]): Broken | undefined {
+function brokenProgram(
+  file: SourceFile,
+  programs: readonly string[],
+  named: NamedPrograms,
+): Broken | undefined {
   const { path, source, stat } = file;
   const isPlugin = /(^|\/)plugins\//.test(path);
   const isDirectPlugin = basename(dirname(path)) === 'plugins';
@@ -89,8 +93,10 @@ function brokenProgram(file: SourceFile, programs: readonly string[]): Broken | 
   // below a plugin's own directory there may be files of any kind
   if (isPlugin && !isDirectPlugin && !isExecutable) return undefined;
   if (stat.size === 0n) return isPlugin && !isDirectPlugin ? undefined : { file, what: 'is empty' };
-  // beside plugins there may be files that are none; install(1) fills a file that it has made 0600
-  if (!isExecutable && isPlugin && (stat.mode & 0o777n) !== 0o600n) return undefined;
+  // beside plugins there may be files that are none; install(1) fills a file that it has made 0600. lightningd does not
+  // start where it cannot execute a built-in one: "error starting plugin", exit status 1 (measured)
+  const isBuiltIn = isDirectPlugin && PLUGINS.includes(basename(path)) && named.isPlugin(basename(path));
+  if (!isExecutable && isPlugin && !isBuiltIn && (stat.mode & 0o777n) !== 0o600n) return undefined;
   if (!isExecutable) return { file, what: 'cannot be executed' };
   const least = leastSizeOf(source);
   if (least <= stat.size) return undefined;

@@ -52,6 +52,7 @@ test.each([
   ['libexec/c-lightning/lightning_openingd', 'x', 0o600, 'cannot be executed'],
   ['libexec/c-lightning/plugins/bcli', '', 0o755, 'is empty'],
   ['libexec/c-lightning/plugins/bcli', 'half', 0o600, 'cannot be executed'],
+  ['libexec/c-lightning/plugins/bcli', 'whole', 0o644, 'cannot be executed'],
 ])('%s with content %j and mode %o is a program that %s', (name, content, mode, reason) => {
   const { prefix, lightningd } = makeCInstallation(tempDir(), 'v25.12');
   writeFileSync(join(prefix, name), content);
