@@ -1,11 +1,11 @@
 /** What a launch cannot clean up is never the reason that a node does not start. */
-import { readdirSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { HOLDFAST, holdfast } from '../helpers/holdfast.ts';
+import { HOLDFAST, holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
 import { lastingDir } from '../helpers/mounts.ts';
 import { works } from '../helpers/running.ts';
-import { makePair, noCompiler, startNode, upgrade } from '../helpers/stand-in.ts';
+import { makeCInstallation, makePair, noCompiler, startNode, tempDir, upgrade } from '../helpers/stand-in.ts';
 
 beforeEach(ctx => {
   const reason = noCompiler();
@@ -38,4 +38,23 @@ test('a snapshot that cannot be wiped is said at each launch, and goes when it c
   const again = holdfast(['snapshot', '--method=copy', ...words]);
   expect(again).toMatchObject({ status: 0, stderr: '' });
   expect(readdirSync(store)).not.toContain(old);
+});
+
+test('a damaged one that cannot be wiped to make way for a whole one is said once', () => {
+  const dir = tempDir();
+  const { lightningd } = makeCInstallation(dir, 'v25.12');
+  const home = join(dir, 'home');
+  const by = process.geteuid?.() === 0 ? { user: ORDINARY_USER } : {}; // root enters every directory
+  mkdirSync(home);
+  if (by.user !== undefined) chownSync(home, by.user, by.user);
+  const words = [lightningd, `--lightning-dir=${join(home, 'lightning')}`];
+  const { path } = snapshotJson(words, by);
+  chmodSync(join(path, 'bin'), 0);
+  try {
+    const { status, stdout, stderr } = holdfast(['snapshot', ...words], by);
+    expect({ status, stdout }).toEqual({ status: 0, stdout: `${path}.1\n` });
+    expect(stderr.match(/cannot wipe/g)).toHaveLength(1);
+  } finally {
+    chmodSync(join(path, 'bin'), 0o755);
+  }
 });

@@ -34,7 +34,8 @@ export async function wipe(
   return names.filter(name => {
     const outcome = remove(name);
     if (outcome === undefined || outcome === 'gone') return outcome === 'gone';
-    warnings.push(`cannot wipe ${quote(store.show(name))}: ${outcome.message}; ${remedy(outcome)}`);
+    const warning = `cannot wipe ${quote(store.show(name))}: ${outcome.message}; ${remedy(outcome)}`;
+    if (!warnings.includes(warning)) warnings.push(warning); // a launch may try twice
     return false;
   });
 }
