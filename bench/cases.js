@@ -19,6 +19,7 @@ import { goalOf, judge } from './goals.js';
 import { instantInstallation, realSizeInstallation, smallInstallation } from './installations.js';
 import { limitCases } from './limits.js';
 import { Unmeasurable } from './measure.js';
+import { postinst } from './postinst.js';
 import { scalingCases } from './scaling.js';
 import { figure, pairedDifference, pairedRatio } from './statistics.js';
 
@@ -51,6 +52,7 @@ export const cases = [
   { name: 'status of one node', measure: status },
   { name: 'status, 20 nodes, 50 snapshots', measure: statusOfMany },
   ...scalingCases,
+  { name: "first snapshot, in dpkg's postinst", measure: postinst },
   ...limitCases,
 ];
 

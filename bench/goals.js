@@ -42,6 +42,8 @@ export const LIMITS = {
   peakMb: 80,
   /** of the parent that `--on-upgrade` stays */
   idleParentMb: 30,
+  /** of a snapshot in a postinst: from its start to its end */
+  postinstSeconds: 0.4,
   hundredThousand: { seconds: 12, mb: 250 },
 };
 

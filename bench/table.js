@@ -52,7 +52,7 @@ function cells(result) {
     case 'limit': {
       const { name, value, unit, nodeAlone, goal, verdict } = result;
       const peer = nodeAlone === undefined ? ['', ''] : ['node -e 0', `${nodeAlone.toFixed(1)} ${unit}`];
-      return [name, `${value.toFixed(1)} ${unit}`, ...peer, '', `≤ ${goal} ${unit}`, verdict];
+      return [name, `${value.toFixed(value < 1 ? 2 : 1)} ${unit}`, ...peer, '', `≤ ${goal} ${unit}`, verdict];
     }
     case 'absent':
       return [result.name, '', result.peer, '', '', '', `absent: ${result.reason}`];
