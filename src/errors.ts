@@ -126,6 +126,22 @@ export function quote(path: string): string {
 }
 
 /**
+ * A path in a command for the operator to type: quoted as the shell reads it, and in one line. Control bytes are as in
+ * POSIX.1-2024, 2.2.4 (dollar-single-quotes).
+ */
+export function typed(path: string): string {
+  if (!CONTROL.test(path)) return `'${path.replaceAll("'", String.raw`'\''`)}'`;
+  const escaped = [...path].map(character => {
+    if (character === "'" || character === '\\') return `\\${character}`;
+    return CONTROL.test(character) ? `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}` : character;
+  });
+  return `$'${escaped.join('')}'`;
+}
+
+/** What a terminal acts on, and no line of ours may have. */
+const CONTROL = /[^ -~\u0080-\uffff]/;
+
+/**
  * Text that somebody else chose, for a line of ours: control characters, C0 and C1, line separators and those that turn the
  * direction of writing (Unicode's Bidi_Control) are escaped as in JSON, and backslashes. It cannot draw on a terminal, nor
  * look like another line.

@@ -10,7 +10,7 @@ import { Refused } from '../archive/fault.ts';
 import { Members } from '../archive/members.ts';
 import { type Packed, type PackFile, pack, piecesOf } from '../archive/pack.ts';
 import { LIMITS } from '../archive/unpack.ts';
-import { errnoOf, HoldfastError, quote, systemError } from '../errors.ts';
+import { errnoOf, HoldfastError, quote, systemError, typed } from '../errors.ts';
 import { Directory } from '../linux/files/directory.ts';
 import { randomBytes } from '../linux/random.ts';
 import type { Manifest, ManifestFile } from '../manifest/manifest.ts';
@@ -90,7 +90,7 @@ async function verified(options: ExportOptions, context: Context): Promise<strin
     {
       path: report.path,
       details: lines.slice(0, 20),
-      hint: `holdfast verify ${quote(report.path)} says more`,
+      hint: `holdfast verify ${typed(report.path)} says more`,
     },
   );
 }

@@ -1,6 +1,6 @@
 /** The result of `noexec-check` for people. Pure: lines of text, without newlines in them. */
 import type { DirectoryReport, MountReport, NoexecReport } from '../commands/noexec/report.ts';
-import { visible } from '../errors.ts';
+import { escapeUnseen, visible } from '../errors.ts';
 import type { MethodTrial } from '../snapshot/fallback/try-placement.ts';
 
 const HOLDS = { yes: 'can hold programs', no: 'cannot hold programs', unknown: 'not known' } as const;
@@ -15,7 +15,7 @@ export function renderNoexecCheck(report: NoexecReport): string[] {
   const chosen = choice.path === null ? 'none' : visible(choice.path);
   lines.push(`run would use: ${chosen}`, `  ${visible(choice.reason)}`);
   if (advice.length > 0) lines.push('', 'what to type, one of:');
-  for (const { type, effect } of advice) lines.push(`  ${visible(type)}`, `      ${visible(effect)}`);
+  for (const { type, effect } of advice) lines.push(`  ${escapeUnseen(type)}`, `      ${visible(effect)}`);
   return lines;
 }
 

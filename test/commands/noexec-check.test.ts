@@ -304,3 +304,10 @@ test('the text says the verdict, the grounds and the choice', () => {
   expect(lines).toContain(`  judged by  ${dir}, its nearest parent: it does not exist yet`);
   expect(lines.at(-2)).toBe(`run would use: ${dir}/lightning/subdaemons`);
 });
+
+test('what to type has the names as they are: a fallback of a lightning-dir with a dash has a backslash in its own', () => {
+  const report = check(optionsFor(lastingDir()));
+  const type = String.raw`holdfast run --snapshot-dir='/var/lib/holdfast/srv-l\x2dn' …`;
+  const lines = renderNoexecCheck({ ...report, advice: [{ type, effect: 'names the place itself' }] });
+  expect(lines).toContain(`  ${type}`);
+});

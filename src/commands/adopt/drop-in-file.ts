@@ -1,7 +1,7 @@
 /** The drop-in on the disk: written by rename, removed with care. Never touches a file that adopt did not write. */
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
+import { errnoOf, HoldfastError, quote, systemError, typed } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { judgeDropIn } from './drop-in.ts';
 import { DROP_IN_NAME } from './unit.ts';
@@ -66,7 +66,7 @@ function notOurs(file: string, kind: 'edited' | 'foreign' | 'ours'): HoldfastErr
   const what = kind === 'edited' ? 'was edited since holdfast wrote it' : 'was not written by holdfast';
   return new HoldfastError('DIFFERS', `${quote(file)} ${what}: it is left as it is`, {
     path: file,
-    hint: `move it away, and then again: mv ${quote(file)} ${quote(`${file}.mine`)}`,
+    hint: `move it away, and then again: mv ${typed(file)} ${typed(`${file}.mine`)}`,
   });
 }
 

@@ -1,6 +1,6 @@
 /** The unit of a lightningd: what systemd says of it, and what its files say. Only reads. */
 import { readFileSync } from 'node:fs';
-import { codedError, HoldfastError, quote } from '../../errors.ts';
+import { codedError, HoldfastError, quote, typed } from '../../errors.ts';
 import type { AdoptedUnit } from './report.ts';
 import type { Systemd } from './systemctl.ts';
 import { type Assignment, readSection, valuesOf } from './unit-file.ts';
@@ -85,7 +85,7 @@ function refuseLater(dropIns: readonly string[]): void {
       `${quote(path)} sets ExecStart= and applies after our ${DROP_IN_NAME}: it would win`,
       {
         path,
-        hint: `give it a name that sorts before: mv ${quote(path)} ${quote(`${path.slice(0, -name.length)}override.conf`)}`,
+        hint: `give it a name that sorts before: mv ${typed(path)} ${typed(`${path.slice(0, -name.length)}override.conf`)}`,
       },
     );
   }

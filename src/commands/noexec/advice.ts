@@ -1,4 +1,5 @@
 /** What to type where a directory cannot hold programs. Pure. */
+import { typed } from '../../errors.ts';
 import type { Advice, DirectoryReport } from './report.ts';
 
 /** What the advice depends on beside the directories. */
@@ -94,19 +95,7 @@ function elsewhere({ chosen, forStore, runIsNoexec }: AdviceContext): Advice[] {
   return places;
 }
 
-/** A word for the shell. Control bytes as in POSIX.1-2024, 2.2.4 (dollar-single-quotes), so that it stays one line. */
+/** A word for the shell, bare where it may be. */
 export function shellWord(word: string): string {
-  if (/^[\w./:@%+,=-]+$/.test(word)) return word;
-  const plain = word.replaceAll("'", String.raw`'\''`);
-  if (!hasControl(word)) return `'${plain}'`;
-  const escaped = [...word].map(character => {
-    if (character === "'" || character === '\\') return `\\${character}`;
-    if (!hasControl(character)) return character;
-    return `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`;
-  });
-  return `$'${escaped.join('')}'`;
-}
-
-function hasControl(word: string): boolean {
-  return [...word].some(character => character < ' ' || character === '\x7f');
+  return /^[\w./:@%+,=-]+$/.test(word) ? word : typed(word);
 }

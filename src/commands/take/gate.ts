@@ -3,7 +3,7 @@
  * into what a snapshot waits for, and what the operator should know of one that passes.
  */
 
-import { HoldfastError, quote } from '../../errors.ts';
+import { HoldfastError, quote, typed } from '../../errors.ts';
 import { missingPluginWarning } from '../../lightning/installation/broken-programs.ts';
 import type { Contents } from '../../lightning/installation/contents.ts';
 import type { Installation } from '../../lightning/installation/installation.ts';
@@ -108,9 +108,9 @@ function warningsOf({ reference, rows, log }: VersionReport, listing: Listing): 
   const leftOver = rows
     .filter(({ agrees }) => agrees === 'left over')
     .map(({ path, says }) => {
-      const source = quote(sourceOf.get(path) ?? path);
+      const source = sourceOf.get(path) ?? path;
       const version = says === undefined || says.includes(',') ? '' : ` (${says})`; // bounds say nothing
-      return `${source} is left over from another release${version}: lightningd does not name it; rm -- ${source}`;
+      return `${quote(source)} is left over from another release${version}: lightningd does not name it; rm -- ${typed(source)}`;
     });
   return [
     ...plugins.map(missingPluginWarning).filter(line => !said.has(line)),

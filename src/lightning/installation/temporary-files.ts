@@ -4,7 +4,7 @@
  */
 import { lstatSync, readdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { errnoOf, quote, systemError } from '../../errors.ts';
+import { errnoOf, quote, systemError, typed } from '../../errors.ts';
 import type { Contents, TemporaryFile } from './contents.ts';
 import { standsFor } from './temporary-names.ts';
 import type { Look } from './trace.ts';
@@ -36,7 +36,7 @@ export function lookForTemporaries(contents: Contents, programs: readonly string
       .filter(isStale)
       .map(
         ({ path }) =>
-          `${quote(path)} is left over from an upgrade that was broken off, and is not taken: rm -- ${quote(path)}`,
+          `${quote(path)} is left over from an upgrade that was broken off, and is not taken: rm -- ${typed(path)}`,
       ),
   };
 }

@@ -13,7 +13,7 @@ import {
   readdirSync,
   readFileSync,
 } from 'node:fs';
-import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
+import { errnoOf, HoldfastError, quote, systemError, typed } from '../../errors.ts';
 import type { Directory } from './directory.ts';
 
 /** What is done with what is found. Both may remove it. */
@@ -176,6 +176,6 @@ function mountOf(fd: number): string {
 function mounted(path: string): HoldfastError {
   return new HoldfastError('SYSTEM', `${quote(path)} is a mount point: something else is mounted there`, {
     path,
-    hint: `umount ${quote(path)}`,
+    hint: `umount ${typed(path)}`,
   });
 }

@@ -1,6 +1,6 @@
 /** Who holds the store's lock: for the operator who waits for it. Only reads. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { HoldfastError, quote } from '../../errors.ts';
+import { HoldfastError, quote, typed } from '../../errors.ts';
 import type { Directory } from '../../linux/files/directory.ts';
 import { type HeldLock, locksThrough, readLocks, splitDevice } from '../../linux/proc/locks.ts';
 import { LOCK_NAME } from './layout.ts';
@@ -45,7 +45,7 @@ export function stillLocked(store: Directory, waitedMs: number): HoldfastError {
 
 function remedies(holder: LockHolder | undefined, path: string): string[] {
   if (holder === undefined)
-    return [`find it where it runs: fuser -v ${quote(path)}; its end gives the lock back`];
+    return [`find it where it runs: fuser -v ${typed(path)}; its end gives the lock back`];
   const end = `end it, which gives the lock back and harms no snapshot: kill ${holder.pid}`;
   return holder.stopped ? [`let it go on: kill -CONT ${holder.pid}`, `or ${end}`] : [end];
 }

@@ -12,7 +12,7 @@ import {
   readlinkSync,
 } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
+import { errnoOf, HoldfastError, quote, systemError, typed } from '../../errors.ts';
 import { Directory } from '../../linux/files/directory.ts';
 import {
   CACHEDIR_TAG_NAME,
@@ -204,7 +204,7 @@ function checkOwner(path: string, stat: BigIntStats, owner: Owner): void {
         // never by changing owners below it: what it has is linked, maybe, and the installation's too
         hint: [
           `run this as user ${uid}`,
-          `or, when no node runs from it, remove it as that user or root, and the next launch makes its own: rm -r ${quote(path)}`,
+          `or, when no node runs from it, remove it as that user or root, and the next launch makes its own: rm -r ${typed(path)}`,
         ],
       },
     );
@@ -212,7 +212,7 @@ function checkOwner(path: string, stat: BigIntStats, owner: Owner): void {
   if ((stat.mode & 0o022n) !== 0n) {
     throw new HoldfastError('STORE_REFUSED', `${quote(path)} is writable by group or others`, {
       path,
-      hint: [`chmod go-w ${quote(path)}`],
+      hint: [`chmod go-w ${typed(path)}`],
     });
   }
 }

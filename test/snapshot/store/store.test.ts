@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -10,6 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { HoldfastError } from '../../../src/errors.ts';
 import { listStore, makeStore, openStore } from '../../../src/snapshot/store/store.ts';
 import { tempDir } from '../../helpers/stand-in.ts';
 
@@ -64,6 +66,21 @@ test('a store that others may write to is refused', () => {
   mkdirSync(join(dir, 'open'), 0o777);
   process.umask(old);
   expect(() => openStore(join(dir, 'open'), { uid })).toThrow(/writable by group or others/);
+});
+
+test('a command to type names the path as a shell reads it', () => {
+  const store = join(tempDir(), "l'n\\x2d\nd");
+  mkdirSync(store);
+  chmodSync(store, 0o777);
+  let hint = '';
+  try {
+    openStore(store, { uid });
+  } catch (error) {
+    if (error instanceof HoldfastError) hint = `${error.hints[0]}`;
+  }
+  expect(hint).toMatch(/^chmod go-w [^\n]*$/);
+  execFileSync('bash', ['-c', hint]);
+  expect(lstatSync(store).mode & 0o777).toBe(0o755);
 });
 
 test.each([
