@@ -13,7 +13,9 @@
 
 import { type SnapshotResult, snapshot } from './commands/snapshot.ts';
 import type { PrepareOptions } from './commands/take/prepare.ts';
+import { HoldfastError } from './errors.ts';
 import { absolutePath } from './linux/files/path.ts';
+import { METHODS } from './snapshot/store/placement.ts';
 import {
   type SnapshotReport,
   type VerifyOptions,
@@ -53,10 +55,11 @@ export interface BuildOptions {
 /**
  * Takes a snapshot of an installation, or finds that the one there is proven to be it; wipes the snapshots that nothing
  * runs from. Nothing is held afterwards: a launch that wipes may remove the snapshot again unless a node runs from it.
- * @throws HoldfastError `NOT_FOUND`, `NOT_AN_INSTALLATION`, `BAD_SOURCE`, `GATE`, `STORE_REFUSED`, `WRONG_USER`, `NOEXEC`,
- *   `PLACEMENT`, `ROOT_MISMATCH`, `ARCHIVE`, `UNREADABLE` or `SYSTEM`; the store is then as it was
+ * @throws HoldfastError `USAGE` for what an option cannot be, `NOT_FOUND`, `NOT_AN_INSTALLATION`, `BAD_SOURCE`, `GATE`,
+ *   `STORE_REFUSED`, `WRONG_USER`, `NOEXEC`, `PLACEMENT`, `ROOT_MISMATCH`, `ARCHIVE`, `UNREADABLE` or `SYSTEM`; the store is then as it was
  */
-export function buildSnapshot(options: BuildOptions = {}): Promise<SnapshotResult> {
+export async function buildSnapshot(options: BuildOptions = {}): Promise<SnapshotResult> {
+  checkOptions(options);
   const { lightningd, from, lightningDir, snapshotDir, method = 'auto', expectRoot, onWarning } = options;
   const request: PrepareOptions = {
     lightningd,
@@ -88,6 +91,14 @@ export function buildSnapshot(options: BuildOptions = {}): Promise<SnapshotResul
     notice: silent,
     detail: silent,
   });
+}
+
+/** For callers without types: a slip would be a copy in place of a link, or a wait without end. */
+function checkOptions({ method = 'auto', libraries = 'hold', settleMs = 0 }: BuildOptions): void {
+  const known = METHODS.includes(method) && ['hold', 'leave'].includes(libraries) && settleMs >= 0;
+  if (known) return;
+  const given = `method ${method}, libraries ${libraries}, settleMs ${settleMs}`;
+  throw new HoldfastError('USAGE', `buildSnapshot does not take one of these: ${given}`);
 }
 
 /**

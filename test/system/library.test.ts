@@ -1,6 +1,6 @@
 /** holdfast as a library, as a program imports it: from the built package, with its types. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { HOLDFAST, holdfast } from '../helpers/holdfast.ts';
@@ -68,6 +68,21 @@ import { buildSnapshot } from 'holdfast';
 void buildSnapshot({ method: 'pin' });
 `);
   expect(compile(dir).stdout).toMatch(/main\.ts\(3,.*Type '"pin"' is not assignable/s);
+});
+
+test('without types it refuses them itself, and makes nothing', () => {
+  const dir = makeProject('');
+  const { lightningd } = makeInstallation(join(dir, 'usr'), 'v25.12');
+  const call = `const { buildSnapshot } = await import('holdfast');
+const place = { lightningd: '${lightningd}', lightningDir: '${dir}/lightning' };
+for (const slip of [{ method: 'hard-link' }, { method: 'pin' }, { libraries: 'held' }, { settleMs: NaN }])
+  await buildSnapshot({ ...place, ...slip }).catch(({ name, code }) => console.log(name, code));`;
+  const said = execFileSync(process.execPath, ['--input-type=module', '-e', call], {
+    cwd: dir,
+    encoding: 'utf8',
+  });
+  expect(said).toBe('HoldfastError USAGE\n'.repeat(4));
+  expect(existsSync(join(dir, 'lightning'))).toBe(false);
 });
 
 test('docs/reference.md says what the types say, and every exported name is in it', () => {
