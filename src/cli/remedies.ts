@@ -18,7 +18,7 @@ const BY_CODE: Partial<Record<ErrorCode, string>> = {
 
 const BY_ERRNO: Readonly<Record<string, string>> = {
   EACCES: 'become the user whose it is (runuser -u USER -- holdfast …), or root',
-  EPERM: 'not even its owner may: lsattr -d shows whether it is immutable, id whose it would have to be',
+  EPERM: 'lsattr -d shows whether it is immutable; else a sandbox or a security module forbids it',
   EROFS: 'findmnt -T shows the mount: it is read-only',
   ENOENT: 'is the path the right one, and its disk mounted?',
   ENOTDIR: 'is the path the right one? what stands before its last slash is no directory',

@@ -28,14 +28,11 @@ function setAcl(...words: string[]): void {
 
 const modeOf = (path: string) => (lstatSync(path).mode & 0o7777).toString(8);
 
-/** What is ours alone to read, as with a umask of 077: nobody else needs it. */
-const PRIVATE = /(^|\/)(\.record\.json|CACHEDIR\.TAG)$/;
-
 /** The modes of all that holdfast makes at and below a store, but for symbolic links. */
 function modesIn(store: string): Record<string, string> {
   const names = ['.', ...readdirSync(store, { recursive: true, encoding: 'utf8' })];
   const own = names.filter(name => !lstatSync(join(store, name)).isSymbolicLink());
-  return Object.fromEntries(own.map(name => [name, PRIVATE.test(name) ? '' : modeOf(join(store, name))]));
+  return Object.fromEntries(own.map(name => [name, modeOf(join(store, name))]));
 }
 
 test('setfacl -R of a data directory shows in the modes of what is installed: status, verify and the next launch say so, and that goes on', () => {

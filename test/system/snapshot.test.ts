@@ -361,13 +361,16 @@ test('twenty launches at the same moment agree on one snapshot, and leave no sta
 });
 
 test('whatever the umask, the store is as every launch wants it, and the snapshot verifies', () => {
-  for (const umask of ['002', '077', '000']) {
+  for (const umask of ['002', '077', '000', '777']) {
     const { words, lightningDir } = makeWorld();
     const under = ['-c', `umask ${umask}; exec "$0" "$@"`, HOLDFAST, 'snapshot', '--json', ...words];
     const { status, stdout } = spawnSync('sh', under, { encoding: 'utf8' });
     expect([umask, status]).toEqual([umask, 0]);
     expect(statSync(join(lightningDir, 'subdaemons')).mode & 0o7777).toBe(0o755);
-    expect(holdfast(['verify', JSON.parse(stdout).path]).status).toBe(0);
+    const { path } = JSON.parse(stdout);
+    expect(holdfast(['verify', path]).status).toBe(0);
+    for (const file of [join(path, '.record.json'), join(lightningDir, 'subdaemons/CACHEDIR.TAG')])
+      expect([umask, file, statSync(file).mode & 0o7777]).toEqual([umask, file, 0o644]); // another user's status reads it
     expect(snapshotJson(words).reused).toBe(true);
   }
 });

@@ -9,7 +9,7 @@
  *
  * Why an identity proves content, and what does not move it: identity.ts. Across boots: boot.ts.
  */
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { errnoOf, HoldfastError } from '../../errors.ts';
 import type { Directory } from '../../linux/files/directory.ts';
 import { readRegularFile } from '../../linux/files/read-file.ts';
@@ -131,9 +131,10 @@ export function writeRecord(snapshot: Directory, record: SnapshotRecord, warning
   const temporary = `${RECORD_NAME}.new`;
   try {
     snapshot.attempt('remove', temporary, path => rmSync(path, { force: true })); // what a crash left
-    snapshot.attempt('write', temporary, path =>
-      writeFileSync(path, JSON.stringify(record), { mode: 0o644, flag: 'wx' }),
-    );
+    snapshot.attempt('write', temporary, path => {
+      writeFileSync(path, JSON.stringify(record), { mode: 0o644, flag: 'wx' });
+      chmodSync(path, 0o644); // whatever the umask
+    });
     snapshot.attempt('write', RECORD_NAME, path => renameSync(snapshot.at(temporary), path));
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
