@@ -140,10 +140,11 @@ function fail(command: string, json: boolean, error: unknown): number {
   return exitStatus(command, known.code);
 }
 
-/** Lines for stderr; the journal of systemd is told how much they matter. */
+/** Lines for stderr, what another program has said among them; the journal of systemd is told how much they matter. */
 function complain(lines: readonly string[], priority: Priority): void {
   const mark = isJournal(process.env.JOURNAL_STREAM, STDERR) ? PRIORITIES[priority] : '';
-  write(STDERR, lines.map(line => `${mark}holdfast: ${escapeUnseen(line)}\n`).join(''));
+  const each = lines.flatMap(line => line.split('\n'));
+  write(STDERR, each.map(line => `${mark}holdfast: ${escapeUnseen(line)}\n`).join(''));
 }
 
 /** Is stdout a terminal, and nothing speaks against colour there (no-color.org)? */

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { hintsOf } from '../../src/cli/remedies.ts';
 import { errnoWords, HoldfastError } from '../../src/errors.ts';
@@ -54,4 +56,15 @@ test('a file system that cannot is no socket', () => {
     code: 'ENOTSUP',
   });
   expect(errnoWords(error)).toBe('operation not supported (ENOTSUP)');
+});
+
+test('what another program says in several lines has our name before each', () => {
+  const dir = tempDir();
+  writeFileSync(join(dir, 'systemctl'), '#!/bin/sh\nprintf "first\\nsecond\\n" >&2\nexit 1\n', {
+    mode: 0o755,
+  });
+  const env = { ...process.env, PATH: `${dir}:${process.env.PATH}` };
+  const { stderr } = holdfast(['adopt', '--print', 'x.service'], { env });
+  expect(stderr).toContain('first\nholdfast: second\n');
+  for (const line of stderr.trimEnd().split('\n')) expect(line).toMatch(/^holdfast: /);
 });

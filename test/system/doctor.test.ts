@@ -1,5 +1,5 @@
 /** `holdfast doctor`: what it says of a machine that has all, and of one that has not. */
-import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { DOCTOR_CHECKS } from '../../src/commands/doctor/report.ts';
@@ -44,6 +44,18 @@ test('looks at all there is to look at, and finds what is well', () => {
   for (const name of ['koffi', 'shell', 'kernel', 'path', 'lightningd', 'store', 'room'] as const)
     expect(found.check[name]).toMatchObject({ level: 'ok', todo: [] });
   expect(found.check.lightningd?.says).toContain(installed.lightningd);
+});
+
+test('holdfast is in PATH by a link, or by its own directory, or is not', () => {
+  const { env, place } = makeWorld();
+  const says = (PATH: string) => doctor([place], { env: { ...env, PATH } }).check.path?.says;
+  const bin = dirname(realpathSync(HOLDFAST));
+  expect(says(`${bin}:${env.PATH}`)).toMatch(/^holdfast is [^,]*\/holdfast; lightningd is /);
+  const without = env.PATH.split(':').filter(directory => directory !== bin);
+  const link = tempDir();
+  symlinkSync(HOLDFAST, join(link, 'holdfast'));
+  expect(says([...without, link].join(':'))).toMatch(/^holdfast is [^,]*\/holdfast; lightningd is /);
+  expect(says(without.join(':'))).toMatch(/which no directory of PATH leads to/);
 });
 
 test('says for people what it says for machines, and makes nothing', () => {

@@ -1,4 +1,5 @@
 /** What holdfast needs of the place that a node runs in: the installation, the store and its room. Only looks. */
+import { dirname } from 'node:path';
 import { HoldfastError, quote } from '../../errors.ts';
 import { locateLightningd } from '../../lightning/installation/locate.ts';
 import type { Context } from '../context.ts';
@@ -9,8 +10,9 @@ import { type DoctorFinding, ok, problem, warning } from './report.ts';
 /** Which holdfast and which lightningd does a shell find? */
 export function checkPath(holdfast: string, { environment, cwd, self }: Context): DoctorFinding {
   const found = locate(environment.PATH, cwd, self);
+  const isInPath = environment.PATH?.split(':').includes(dirname(self)) === true;
   const here =
-    holdfast === self
+    holdfast === self && !isInPath
       ? `holdfast is ${self}, which no directory of PATH leads to`
       : `holdfast is ${holdfast}`;
   return found instanceof HoldfastError
