@@ -32,12 +32,20 @@ export function entryLeaf(file: ManifestFile, sha256: Sha256): Uint8Array {
   return leafHash(entryBytes(file), sha256);
 }
 
+/** What holdfast puts at the top of a snapshot beside its entries: snapshot/store/layout.ts says what each is. */
+const BESIDE = new Set(['manifest.json', 'SHA256SUMS', '.record.json', 'libraries.json']);
+const IS_BESIDE = 'is that of no entry: holdfast has it beside them';
+
+function isBesideEntries(path: string): boolean {
+  return BESIDE.has(path) || path.startsWith('.libraries/');
+}
+
 /** Reads a value as an entry. @throws HoldfastError `MANIFEST_INVALID` that names it by `what` */
 export function readEntry(value: unknown, what: string): ManifestFile {
   const fields = readFields(value, FILE_KEYS, what);
   const { path, mode, size, sha256 } = fields;
   if (typeof path !== 'string') throw invalid(`${what}: path`, 'a string', path);
-  const reason = checkEntryPath(path);
+  const reason = checkEntryPath(path) ?? (isBesideEntries(path) ? IS_BESIDE : undefined);
   if (reason !== undefined) {
     throw new HoldfastError(
       'MANIFEST_INVALID',
