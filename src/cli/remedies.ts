@@ -13,6 +13,7 @@ const BY_CODE: Partial<Record<ErrorCode, string>> = {
   BAD_SOURCE: 'an installation is taken whole: mend or remove that file, or install Core Lightning again',
   ARCHIVE: 'name a release archive of Core Lightning, as it was published',
   MANIFEST_INVALID: 'it is damaged, or was changed: the next launch takes the snapshot anew',
+  ROOT_MISMATCH: 'find out why before you start it: holdfast root PATH prints what is there',
   DIFFERS: 'holdfast verify says all that differs; the next launch takes the snapshot anew',
 };
 
@@ -21,7 +22,8 @@ const BY_ERRNO: Readonly<Record<string, string>> = {
   EPERM: 'lsattr -d shows whether it is immutable; else a sandbox or a security module forbids it',
   EROFS: 'findmnt -T shows the mount: it is read-only',
   ENOENT: 'is the path the right one, and its disk mounted?',
-  ENOTDIR: 'is the path the right one? what stands before its last slash is no directory',
+  ENOTDIR:
+    'is the path the right one? a part of it is no directory, or a symbolic link where none is followed',
   ELOOP: 'symbolic links lead in a circle: namei -l shows them',
   ENOSPC: 'free space there: df -h and df -i show which kind is used up',
   EDQUOT: 'a disk quota is used up: quota shows it',

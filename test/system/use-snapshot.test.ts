@@ -85,7 +85,12 @@ test('what is no snapshot is refused', () => {
     stderr: expect.stringContaining("there is no snapshot '0123456789abcdef'"),
   });
   mkdirSync(join(dir, 'empty'));
-  expect(use(join(dir, 'empty')).status).toBe(125);
+  expect(use(join(dir, 'empty'))).toMatchObject({
+    status: 125,
+    stderr: expect.stringMatching(
+      /empty' lies in no store to use: .* which holdfast did not make\nholdfast: hint: --use names a snapshot/,
+    ),
+  });
   rmSync(join(taken.path, '.record.json'));
   expect(use(taken.id)).toMatchObject({
     status: 125,

@@ -46,7 +46,7 @@ export async function useSnapshot(
       path: place,
     });
   }
-  const store = openStore(dirname(path), context);
+  const store = storeAround(path, context);
   try {
     const directory = Directory.open(path);
     const record = readRecord(directory);
@@ -84,6 +84,20 @@ export async function useSnapshot(
     return { taken: { ...found, reused: true, wiped: [], warnings: [] }, store: store.path };
   } finally {
     store.close();
+  }
+}
+
+/** The store that it lies in: nothing there is to be moved away because --use names something else. */
+function storeAround(path: string, context: Context): Directory {
+  try {
+    return openStore(dirname(path), context);
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== 'STORE_REFUSED') throw error;
+    throw new HoldfastError('STORE_REFUSED', `${quote(path)} lies in no store to use: ${error.message}`, {
+      path,
+      hint: '--use names a snapshot of a store: holdfast status lists them',
+      cause: error,
+    });
   }
 }
 
