@@ -39,6 +39,11 @@ export function readWords(words: readonly Buffer[], invokedAs: string): Request 
   if (first === '--help' || first === '-h') return { kind: 'help', command: undefined };
   if (first === 'help') return readHelp(words.slice(1));
   if (first === '--version' || first === '-V') return { kind: 'version' };
+  if (first.startsWith('-')) {
+    const command = words.map(String).find(isCommandName);
+    const hint = command === undefined ? 'holdfast --help' : `holdfast ${command} ${first}`;
+    throw new HoldfastError('USAGE', `the command comes first, before ${quote(first)}`, { hint });
+  }
   if (!isCommandName(first)) {
     throw new HoldfastError('USAGE', `there is no command ${quote(first)}`, { hint: suggest(first) });
   }

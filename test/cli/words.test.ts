@@ -81,6 +81,8 @@ test.each([
   [['stauts'], 'did you mean: holdfast status'],
   [['verfiy'], 'did you mean: holdfast verify'],
   [['dcotor'], 'did you mean: holdfast doctor'],
+  [['--json', 'status'], 'holdfast status --json'],
+  [['--frobnicate'], 'holdfast --help'],
   [['help', 'snapshto'], 'did you mean: holdfast snapshot'],
   [['status', '--josn'], 'did you mean: --json'],
   [
