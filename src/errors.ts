@@ -23,7 +23,7 @@ export type ErrorCode =
   | 'STORE_REFUSED'
   /** somebody holds the store's lock, and does not give it back */
   | 'LOCKED'
-  /** root would leave files in another user's lightning-dir or store */
+  /** root would leave files in another user's lightning-dir */
   | 'WRONG_USER'
   /** the store cannot hold programs, and no fallback may or can be used */
   | 'NOEXEC'

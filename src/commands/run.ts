@@ -7,7 +7,7 @@ import { searchedDirectory } from '../snapshot/libraries/searched-directory.ts';
 import type { ConfineOptions } from './confine.ts';
 import type { Context } from './context.ts';
 import { launchLine } from './launch-line.ts';
-import { foreignOwner } from './take/foreign-owner.ts';
+import { foreignOwner, warnOfForeignStore } from './take/foreign-owner.ts';
 import { type PrepareOptions, prepare } from './take/prepare.ts';
 import { asInstalled, findTarget, type Target } from './take/target.ts';
 
@@ -74,10 +74,12 @@ async function takeProgram(
 
 /** lightningd, started by root, works in another user's lightning-dir without a word. So do we, with a warning. */
 function warnOfForeignDirectory(lightningDir: string, store: string | undefined, context: Context): void {
-  const inDirectory = foreignOwner(lightningDir, context.uid);
-  const inStore = store === undefined ? undefined : foreignOwner(store, context.uid);
-  const name = inDirectory ?? inStore;
-  if (name === undefined) return;
-  const what = inDirectory === undefined ? 'store' : 'lightning-dir';
-  context.warn(`running as root in the ${what} of ${name}: what root makes there will be in that user's way`);
+  const name = foreignOwner(lightningDir, context.uid);
+  if (name === undefined) {
+    if (store !== undefined) warnOfForeignStore(store, context);
+    return;
+  }
+  context.warn(
+    `running as root in the lightning-dir of ${name}: what root makes there will be in that user's way`,
+  );
 }

@@ -6,7 +6,7 @@ import { isHeldLibrary, STORE_NAME } from '../snapshot/store/layout.ts';
 import type { PLACEMENTS } from '../snapshot/store/placement.ts';
 import type { SnapshotRecord } from '../snapshot/store/record.ts';
 import type { Context } from './context.ts';
-import { asUser, foreignOwner } from './take/foreign-owner.ts';
+import { asUser, foreignOwner, warnOfForeignStore } from './take/foreign-owner.ts';
 import { type Prepared, type PrepareOptions, prepare } from './take/prepare.ts';
 import type { StepTime } from './take/step-clock.ts';
 import { findTarget } from './take/target.ts';
@@ -42,14 +42,14 @@ export interface SnapshotResult {
   readonly steps: readonly StepTime[];
 }
 
-/** Takes the snapshot and lets it go. @throws HoldfastError `WRONG_USER` for root in what is another's; see prepare */
+/** Takes the snapshot and lets it go. @throws HoldfastError `WRONG_USER` for root in another's lightning-dir; see prepare */
 export async function snapshot(options: PrepareOptions, context: Context): Promise<SnapshotResult> {
   refusePin(options);
   const target = await findTarget(options, context);
   refuseMissingConf(target.options);
   const { lightningDir } = target.options;
-  const store = options.snapshotDir ?? `${lightningDir}/${STORE_NAME}`;
-  for (const directory of [lightningDir, store]) refuseForeignDirectory(directory, context.uid);
+  refuseForeignDirectory(lightningDir, context.uid);
+  warnOfForeignStore(options.snapshotDir ?? `${lightningDir}/${STORE_NAME}`, context);
   return toResult(await prepare(target, options, context), false);
 }
 
@@ -96,15 +96,15 @@ function refusePin({ method }: PrepareOptions): void {
   );
 }
 
-/** Files of root's in a lightning-dir or a store would be in the way of the user whose node it is. */
-function refuseForeignDirectory(directory: string, uid: number): void {
-  const name = foreignOwner(directory, uid);
+/** Files of root's in a lightning-dir would be in the way of the user whose node it is. */
+function refuseForeignDirectory(lightningDir: string, uid: number): void {
+  const name = foreignOwner(lightningDir, uid);
   if (name === undefined) return;
   throw new HoldfastError(
     'WRONG_USER',
-    `${quote(directory)} belongs to ${name}: root would leave files in that user's way`,
+    `${quote(lightningDir)} belongs to ${name}: root would leave files in that user's way`,
     {
-      path: directory,
+      path: lightningDir,
       hint: `become that user: ${asUser(name)} holdfast snapshot …`,
     },
   );

@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import { systemError } from '../../errors.ts';
 import { readUsers } from '../../linux/passwd.ts';
+import type { Context } from '../context.ts';
 
 /**
  * The name, or number, of the user whose directory root is about to write to; undefined for anybody but root, and
@@ -23,4 +24,11 @@ export function asUser(name: string): string {
   return /^\d+$/.test(name)
     ? `setpriv --reuid=${name} --regid=${name} --clear-groups --`
     : `runuser -u ${name} --`;
+}
+
+/** The store was named, and may be meant so: a warning, where the lightning-dir is root's own. */
+export function warnOfForeignStore(store: string, { uid, warn }: Pick<Context, 'uid' | 'warn'>): void {
+  const name = foreignOwner(store, uid);
+  if (name !== undefined)
+    warn(`running as root in the store of ${name}: what root makes there will be in that user's way`);
 }
