@@ -3,7 +3,7 @@
  * files that it does not.
  */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
@@ -28,3 +28,7 @@ for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
 }
 for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' }))
   if (name.endsWith('.d.ts') && !needed.has(join(directory, name))) rmSync(join(directory, name));
+
+// TypeScript takes in no @types on its own since version 6: what names Buffer or node:fs says so. holdfast/manifest needs none.
+const index = join(directory, 'index.d.ts');
+writeFileSync(index, `/// <reference types="node" />\n${readFileSync(index, 'utf8')}`);

@@ -71,6 +71,11 @@ export class HoldfastError extends Error {
   readonly details: readonly string[];
   readonly hints: readonly string[];
 
+  /** `holdfast` and `holdfast/manifest` are built apart, each with this class: an error of either is an instance of both. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof Error && value.name === 'HoldfastError';
+  }
+
   constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
     this.code = code;

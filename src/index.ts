@@ -55,8 +55,9 @@ export interface BuildOptions {
 /**
  * Takes a snapshot of an installation, or finds that the one there is proven to be it; wipes the snapshots that nothing
  * runs from. Nothing is held afterwards: a launch that wipes may remove the snapshot again unless a node runs from it.
- * @throws HoldfastError `USAGE` for what an option cannot be, `NOT_FOUND`, `NOT_AN_INSTALLATION`, `BAD_SOURCE`, `GATE`,
- *   `STORE_REFUSED`, `WRONG_USER`, `NOEXEC`, `PLACEMENT`, `ROOT_MISMATCH`, `ARCHIVE`, `UNREADABLE` or `SYSTEM`; the store is then as it was
+ * @throws HoldfastError `USAGE` for what an option cannot be, `NOT_FOUND`, `NOT_EXECUTABLE`, `NOT_AN_INSTALLATION`, `BAD_SOURCE`, `CONFIG`,
+ *   `GATE`, `STORE_REFUSED`, `WRONG_USER`, `LOCKED`, `NOEXEC`, `PLACEMENT`, `ROOT_MISMATCH`, `ARCHIVE`, `UNREADABLE`, `UNSUPPORTED` or
+ *   `SYSTEM`; the store is then as it was
  */
 export async function buildSnapshot(options: BuildOptions = {}): Promise<SnapshotResult> {
   checkOptions(options);
@@ -93,19 +94,53 @@ export async function buildSnapshot(options: BuildOptions = {}): Promise<Snapsho
   });
 }
 
-/** For callers without types: a slip would be a copy in place of a link, or a wait without end. */
-function checkOptions({ method = 'auto', libraries = 'hold', settleMs = 0 }: BuildOptions): void {
+/** For callers without types: a slip would be a copy in place of a link, a wait without end, or a store in the working directory. */
+function checkOptions(options: BuildOptions): void {
+  const {
+    lightningd,
+    from,
+    lightningDir,
+    snapshotDir,
+    method = 'auto',
+    libraries = 'hold',
+    settleMs = 0,
+  } = options;
   const known = METHODS.includes(method) && ['hold', 'leave'].includes(libraries) && settleMs >= 0;
-  if (known) return;
-  const given = `method ${method}, libraries ${libraries}, settleMs ${settleMs}`;
-  throw new HoldfastError('USAGE', `buildSnapshot does not take one of these: ${given}`);
+  if (!known) {
+    const given = `method ${method}, libraries ${libraries}, settleMs ${settleMs}`;
+    throw new HoldfastError('USAGE', `buildSnapshot does not take one of these: ${given}`);
+  }
+  if (lightningd !== undefined && from !== undefined)
+    throw new HoldfastError(
+      'USAGE',
+      'buildSnapshot takes either lightningd or from: the archive has its own',
+    );
+  for (const [name, path] of Object.entries({ lightningd, from, lightningDir, snapshotDir }))
+    if (path !== undefined) checkPath(name, path);
+  checkRoot(options.expectRoot);
+}
+
+function checkPath(name: string, path: unknown): void {
+  if (typeof path === 'string' && path !== '' && !path.includes('\0')) return;
+  throw new HoldfastError('USAGE', `${name} must be a path, and is ${JSON.stringify(path)}`);
+}
+
+function checkRoot(root: unknown): void {
+  if (root === undefined || (typeof root === 'string' && /^[0-9a-f]{64}$/.test(root))) return;
+  throw new HoldfastError(
+    'USAGE',
+    `expectRoot must be 64 lower-case hex digits, and is ${JSON.stringify(root)}`,
+  );
 }
 
 /**
  * Is the snapshot at `path` what its manifest says? Reads and hashes every file; never writes.
  * @returns `verdict` `ok`, `finding`, or `unknown` where not all could be determined; `findings` name each file
- * @throws HoldfastError `NO_SNAPSHOT` where there is none, `SYSTEM` where the directory cannot be entered
+ * @throws HoldfastError `USAGE` for what an argument cannot be, `NO_SNAPSHOT` where there is none, `SYSTEM` where the
+ *   directory cannot be entered
  */
 export async function verifySnapshot(path: string, options: VerifyOptions = {}): Promise<SnapshotReport> {
+  checkPath('path', path);
+  checkRoot(options.expectRoot);
   return (await verifyAt(absolutePath(process.cwd(), path), options)).report;
 }

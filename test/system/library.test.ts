@@ -9,7 +9,7 @@ import { makeInstallation, tempDir } from '../helpers/stand-in.ts';
 const checkout = join(HOLDFAST, '../..');
 
 /** A directory in which `import 'holdfast'` finds the built package. */
-function makeProject(source: string): string {
+function makeProject(source: string, { types }: { types?: string[] } = { types: ['node'] }): string {
   const dir = tempDir();
   mkdirSync(join(dir, 'node_modules/@types'), { recursive: true });
   symlinkSync(checkout, join(dir, 'node_modules/holdfast'));
@@ -20,7 +20,7 @@ function makeProject(source: string): string {
     module: 'NodeNext',
     target: 'ES2023',
     strict: true,
-    types: ['node'],
+    ...(types && { types }),
     skipLibCheck: false,
   };
   writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: ['main.ts'] }));
@@ -83,6 +83,48 @@ for (const slip of [{ method: 'hard-link' }, { method: 'pin' }, { libraries: 'he
   });
   expect(said).toBe('HoldfastError USAGE\n'.repeat(4));
   expect(existsSync(join(dir, 'lightning'))).toBe(false);
+});
+
+test('refuses a path or a root that is none, and both an installation and an archive', () => {
+  const dir = makeProject('');
+  const { lightningd } = makeInstallation(join(dir, 'usr'), 'v25.12');
+  const call = `const { buildSnapshot, verifySnapshot } = await import('holdfast');
+const place = { lightningd: '${lightningd}', lightningDir: '${dir}/lightning' };
+const slips = [{ lightningDir: '' }, { lightningDir: 5 }, { snapshotDir: '' }, { lightningd: '' }, { from: '${dir}/x.tar' },
+  { expectRoot: '' }, { expectRoot: 'A'.repeat(64) }].map(slip => buildSnapshot({ ...place, ...slip }));
+slips.push(verifySnapshot(''), verifySnapshot(null), verifySnapshot('${dir}', { expectRoot: 'abc' }));
+for (const { status, reason } of await Promise.allSettled(slips)) console.log(status, reason?.name, reason?.code);`;
+  const said = execFileSync(process.execPath, ['--input-type=module', '-e', call], {
+    cwd: dir,
+    encoding: 'utf8',
+  });
+  expect(said).toBe('rejected HoldfastError USAGE\n'.repeat(10));
+  expect(existsSync(join(dir, 'lightning'))).toBe(false);
+  expect(existsSync(join(dir, 'subdaemons'))).toBe(false);
+});
+
+test("an error of holdfast/manifest is a HoldfastError of holdfast's too, and the other way round", () => {
+  const call = `import * as all from 'holdfast';
+import * as manifest from 'holdfast/manifest';
+const thrown = call => { try { call(); } catch (error) { return error; } };
+for (const error of [thrown(() => manifest.parseManifest(new Uint8Array(1))), thrown(() => all.merkleRoot([{}])), new Error('x')])
+  console.log(error instanceof all.HoldfastError, error instanceof manifest.HoldfastError, error instanceof Error);`;
+  const said = execFileSync(process.execPath, ['--input-type=module', '-e', call], {
+    cwd: makeProject(''),
+    encoding: 'utf8',
+  });
+  expect(said).toBe('true true true\ntrue true true\nfalse false true\n');
+});
+
+test('its types find those of Node themselves, as TypeScript takes in none since version 6', () => {
+  const dir = makeProject(
+    `
+import { buildSnapshot } from 'holdfast';
+export const root: Promise<string> = buildSnapshot().then(({ root }) => root);
+`,
+    {},
+  );
+  expect(compile(dir)).toMatchObject({ status: 0, stdout: '' });
 });
 
 test('docs/reference.md says what the types say, and every exported name is in it', () => {
