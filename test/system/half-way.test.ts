@@ -246,6 +246,19 @@ describe('whole: taken, with a word', () => {
       expect(stderr).toContain(`'${path}' is left over from another release`);
   });
 
+  test('no left-over: the file that a subdaemon is a link to', () => {
+    const { installed, snapshot } = made('v26.03');
+    const path = join(installed.libexec, 'lightning_openingd');
+    renameSync(path, `${path}-26`);
+    symlinkSync('lightning_openingd-26', path);
+    cpSync(join(installed.libexec, 'lightning_channeld'), `${path}-25`);
+    ageDirectories(installed.prefix);
+    const { status, stderr } = snapshot();
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain(`'${path}-25' is left over`);
+    expect(stderr).not.toContain(`${path}-26`); // to remove it, as is advised of a left-over, would leave no openingd
+  });
+
   test.each([[], ['--no-gate']])(
     "a killed rpm's temporary file of three days ago is not taken %s",
     (...options) => {

@@ -105,8 +105,10 @@ function warningsOf({ reference, rows, log }: VersionReport, listing: Listing): 
   const sourceOf = new Map(listing.files.map(({ path, source }) => [path, source]));
   const said = new Set(listing.warnings);
   const plugins = log.flatMap(line => /failed to register plugin \S*?([^/\s]+)$/.exec(line)?.[1] ?? []);
+  // where a subdaemon is a link to a file beside it, that file is no left-over under whatever name (lightning_hsmd-25)
+  const used = new Set(rows.flatMap(({ path, agrees }) => (agrees === 'left over' ? [] : sourceOf.get(path))));
   const leftOver = rows
-    .filter(({ agrees }) => agrees === 'left over')
+    .filter(({ agrees, path }) => agrees === 'left over' && !used.has(sourceOf.get(path)))
     .map(({ path, says }) => {
       const source = sourceOf.get(path) ?? path;
       const version = says === undefined || says.includes(',') ? '' : ` (${says})`; // bounds say nothing
