@@ -6,10 +6,12 @@
 
 import { join } from 'node:path';
 import { HoldfastError } from '../../errors.ts';
-import { listContents, type SourceFile } from '../../lightning/installation/contents.ts';
+import { type Contents, listContents, type SourceFile } from '../../lightning/installation/contents.ts';
 import { findInstallation, type Installation } from '../../lightning/installation/installation.ts';
+import { programsNamedBy } from '../../lightning/installation/named.ts';
 import { unaskedVersion } from '../../lightning/installation/unasked-version.ts';
-import { askReference } from '../../lightning/installation/versions.ts';
+import { askReference, belongs } from '../../lightning/installation/versions.ts';
+import { isBelow } from '../../linux/files/path.ts';
 import { whatOthersMayChange } from '../../linux/files/trust.ts';
 import { fileMode } from '../../manifest/entry.ts';
 import { type ManifestFile, makeManifest } from '../../manifest/manifest.ts';
@@ -61,7 +63,7 @@ export async function compareInstalled(record: SnapshotRecord, asker: Asker): Pr
   try {
     const installation = findInstallation(named);
     lightningd = join(installation.prefix, installation.lightningd);
-    const { files } = listContents(installation, asker.apart);
+    const files = takenBy(record, listContents(installation, asker.apart), lightningd);
     const entries = await entriesOf(files, record, asker.bootId);
     const { root } = makeManifest('unknown', entries, sha256);
     const version =
@@ -71,6 +73,21 @@ export async function compareInstalled(record: SnapshotRecord, asker: Asker): Pr
     if (!(error instanceof HoldfastError)) throw error;
     return { lightningd, version: null, root: null, changed: [], reason: error.message };
   }
+}
+
+/**
+ * Without what is no program of lightningd's and is closed to others: another user's plugin, which the node's user could
+ * not read, and we may. What is in the snapshot always counts.
+ */
+function takenBy(record: SnapshotRecord, { files, directories }: Contents, lightningd: string): SourceFile[] {
+  const known = new Set(record.files.map(({ path }) => path));
+  const closed = directories.filter(({ stat }) => (stat.mode & 0o005n) !== 0o005n).map(({ path }) => path);
+  return files.filter(
+    ({ path, source, stat }) =>
+      known.has(path) ||
+      belongs(path, programsNamedBy(lightningd)) ||
+      ((stat.mode & 0o004n) !== 0n && !closed.some(directory => isBelow(source, directory))),
+  );
 }
 
 /** By the images, or by asking where nobody but root and the caller could have a say in what is executed. */

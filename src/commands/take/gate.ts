@@ -106,7 +106,9 @@ function warningsOf({ reference, rows, log }: VersionReport, listing: Listing): 
   const said = new Set(listing.warnings);
   const plugins = log.flatMap(line => /failed to register plugin \S*?([^/\s]+)$/.exec(line)?.[1] ?? []);
   // where a subdaemon is a link to a file beside it, that file is no left-over under whatever name (lightning_hsmd-25)
-  const used = new Set(rows.flatMap(({ path, agrees }) => (agrees === 'left over' ? [] : sourceOf.get(path))));
+  const used = new Set(
+    rows.flatMap(({ path, agrees }) => (agrees === 'left over' ? [] : sourceOf.get(path))),
+  );
   const leftOver = rows
     .filter(({ agrees, path }) => agrees === 'left over' && !used.has(sourceOf.get(path)))
     .map(({ path, says }) => {

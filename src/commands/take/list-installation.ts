@@ -1,8 +1,9 @@
 /** A look at the installation before anything is made of it. Only reads. */
 
+import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
-import { HoldfastError } from '../../errors.ts';
-import { listContents } from '../../lightning/installation/contents.ts';
+import { errnoOf, HoldfastError, quote } from '../../errors.ts';
+import { listContents, type SourceFile } from '../../lightning/installation/contents.ts';
 import { findInstallation } from '../../lightning/installation/installation.ts';
 import { programsNamedBy } from '../../lightning/installation/named.ts';
 import { belongs } from '../../lightning/installation/versions.ts';
@@ -16,10 +17,26 @@ export function listInstallation(lightningd: string, apart: readonly string[]): 
   const contents = listContents(installation, apart);
   const look = lookForUpgrade(installation, contents, nowNs());
   if ('unsettled' in look) return look;
-  const { files, directories, links } = contents;
+  const { directories, links } = contents;
   const { lightningd: program, prefix } = installation;
   const isForeign = (path: string): boolean => !belongs(path, programsNamedBy(join(prefix, program)));
-  return { program, files, directories, links, warnings: look.warnings, isForeign };
+  const closed = contents.files.filter(file => isForeign(file.path) && !isReadable(file));
+  const files = closed.length === 0 ? contents.files : contents.files.filter(file => !closed.includes(file));
+  const left = closed.map(
+    ({ source }) => `cannot read ${quote(source)}: permission denied (EACCES); it is not in the snapshot`,
+  );
+  return { program, files, directories, links, warnings: [...left, ...look.warnings], isForeign };
+}
+
+/** What lies among the plugins and is none of lightningd's may be another user's, and closed to ours. */
+function isReadable({ source, stat }: SourceFile): boolean {
+  if ((stat.mode & 0o444n) === 0o444n) return true;
+  try {
+    accessSync(source, constants.R_OK);
+    return true;
+  } catch (error) {
+    return errnoOf(error) !== 'EACCES'; // any other failure is for whoever reads it to say
+  }
 }
 
 /** What a new snapshot takes when every file is copied; an installation that changes just now is for the gate. */
