@@ -57,6 +57,30 @@ test('links from one document to another lead to files that npm packs', () => {
   expect(broken).toEqual([]);
 });
 
+test('docs/json.md names each field of a schema in the section of its command', () => {
+  const sections = new Map(
+    readFileSync(join(checkout, 'docs/json.md'), 'utf8')
+      .split(/^## /m)
+      .map(section => [section.slice(0, section.indexOf('\n')), section]),
+  );
+  const fieldsOf = (schema: unknown): string[] =>
+    Object.entries((schema ?? {}) as object).flatMap(([key, value]) => [
+      ...(key === 'properties' ? Object.keys(value) : []),
+      ...(typeof value === 'object' ? fieldsOf(value) : []),
+    ]);
+  for (const file of readdirSync(join(checkout, 'docs/schema'))) {
+    const text = sections.get(file.replace('.json', '')) ?? '';
+    const { definitions, ...schema } = readJsonSync(join(checkout, 'docs/schema', file));
+    const fields = fieldsOf({ ...schema, definitions: { ...definitions, error: undefined } });
+    const unnamed = fields.filter(field => !new RegExp(`[\`".\\]]${field}[\`".[]`).test(text));
+    expect([
+      file,
+      fields.length > 0,
+      unnamed.filter(field => !['error', 'message', 'code'].includes(field)),
+    ]).toEqual([file, true, []]);
+  }
+});
+
 describe('the manual pages', () => {
   const pages = readdirSync(join(checkout, 'dist/man'))
     .sort((a, b) => a.length - b.length) // holdfast.1 first
