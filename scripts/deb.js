@@ -3,6 +3,7 @@
  * in the current directory. Needs dpkg-deb, and the build. Holds no more than the npm package and koffi.
  */
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   cpSync,
@@ -35,6 +36,7 @@ try {
   putDocuments();
   putCompletions();
   putControl();
+  putSums();
   setModes(top);
   const file = `holdfast_${version}_${architecture}.deb`;
   execFileSync('dpkg-deb', ['--build', '--root-owner-group', '-Zxz', top, file], {
@@ -106,7 +108,7 @@ Version: ${version}
 Architecture: ${architecture}
 Maintainer: ${MAINTAINER}
 Installed-Size: ${kilobytes}
-Depends: nodejs (>= 20.19), libc6
+Depends: nodejs (>= 20.19), libc6, libgcc-s1, libstdc++6
 Suggests: xz-utils, zstd
 Section: net
 Priority: optional
@@ -118,6 +120,25 @@ Description: start Core Lightning from a snapshot of its own binaries
  Merkle manifest, and becomes the lightningd in there.
 `,
   );
+}
+
+/** deb-md5sums(5): what `dpkg --verify` goes by. */
+function putSums() {
+  const sums = filesBelow('usr').map(name => {
+    const sum = createHash('md5')
+      .update(readFileSync(join(top, name)))
+      .digest('hex');
+    return `${sum}  ${name}\n`;
+  });
+  write('DEBIAN/md5sums', sums.join(''));
+}
+
+/** No link, nor what is behind one. @param {string} path below the top @returns {string[]} */
+function filesBelow(path) {
+  const stat = lstatSync(join(top, path));
+  if (!stat.isDirectory()) return stat.isFile() ? [path] : [];
+  const names = readdirSync(join(top, path)).sort();
+  return names.flatMap(name => filesBelow(join(path, name)));
 }
 
 /** @param {string} from below the checkout @param {string} directory @param {string} [name] */

@@ -1,6 +1,6 @@
 /** The Debian package of `npm run deb`: installed, used and purged in a root of its own, an overlay over this machine's. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -28,6 +28,29 @@ test('has no errors for lintian', ctx => {
   if (!works('lintian', '--version') || !works('dpkg-deb', '--version')) ctx.skip('lintian is not installed');
   const { stdout } = spawnSync('lintian', ['--fail-on', 'none', build()], { encoding: 'utf8' });
   expect(stdout.split('\n').filter(line => /^[EW]:/.test(line))).toEqual([]);
+});
+
+test('depends on the packages of the libraries that its binary needs, and has a sum of each file', ctx => {
+  if (!works('dpkg-deb', '--version')) ctx.skip('dpkg-deb is not installed');
+  if (!works('readelf', '--version')) ctx.skip('readelf is not installed');
+  const out = tempDir();
+  execFileSync('dpkg-deb', ['--raw-extract', build(), out]);
+  const files = execFileSync('find', ['usr', '-type', 'f'], { cwd: out, encoding: 'utf8' })
+    .trim()
+    .split('\n');
+  const sums = readFileSync(join(out, 'DEBIAN/md5sums'), 'utf8');
+  expect(sums.match(/(?<=^[0-9a-f]{32} {2}).*$/gm)?.sort()).toEqual(files.toSorted());
+  execFileSync('md5sum', ['--check', '--quiet', '--strict', 'DEBIAN/md5sums'], { cwd: out });
+
+  const addon = files.find(name => name.endsWith('.node'))!;
+  const dynamic = execFileSync('readelf', ['--dynamic', join(out, addon)], { encoding: 'utf8' });
+  const needed = [...dynamic.matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, soname = '']) => soname);
+  const packages = needed.map(soname =>
+    soname.startsWith('libstdc++.') ? 'libstdc++6' : soname.startsWith('libgcc_s.') ? 'libgcc-s1' : 'libc6',
+  );
+  const control = readFileSync(join(out, 'DEBIAN/control'), 'utf8');
+  const depends = /^Depends: (.*)$/m.exec(control)?.[1]?.split(', ') ?? [];
+  expect(depends.toSorted()).toEqual([...new Set(packages), 'nodejs (>= 20.19)'].sort());
 });
 
 test('is installed, used and purged, and leaves nothing', ctx => {
