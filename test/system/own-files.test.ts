@@ -1,6 +1,7 @@
 /** holdfast's own files are replaced, as by a package manager that upgrades it, and perhaps lightningd with it. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeSync } from 'fs-extra/esm';
 import { beforeEach, expect, test } from 'vitest';
 import { copyOfHoldfast, holdfast } from '../helpers/holdfast.ts';
 import { makeWorld, upgradeSettled, versionOf } from '../helpers/parent.ts';
@@ -46,6 +47,30 @@ test('one that is half of something between that look and the start: it is tried
   await until('the start', () => versionOf(node) === 'v26.03');
   process.kill(node.pid, 'SIGTERM');
   expect(await node.ended).toBe(143);
+});
+
+test('one that is gone for many looks at what moves all the time: it is tried again soon after the last', async () => {
+  const own = copyOfHoldfast(tempDir());
+  const tries = join(own, 'tries');
+  const { installed, next, node } = await makeWorld(undefined, { program: join(own, 'bin/holdfast') });
+  renameSync(join(own, 'dist'), join(own, 'whole'));
+  mkdirSync(join(own, 'dist'));
+  const noting = `require('node:fs').appendFileSync(${JSON.stringify(tries)}, 'x'); process.exit(1);\n`;
+  writeFileSync(join(own, 'dist/cli.cjs'), noting);
+  const looks = () => (existsSync(tries) ? readFileSync(tries).length : 0);
+  upgradeSettled(next.prefix, installed.prefix);
+  const data = join(installed.libexec, 'data');
+  writeFileSync(data, '');
+  for (let n = 0; n < 12; n++) {
+    const before = looks();
+    renameSync(data, `${data}2`);
+    renameSync(`${data}2`, data);
+    await until('another look', () => looks() > before);
+  }
+  removeSync(join(own, 'dist'));
+  renameSync(join(own, 'whole'), join(own, 'dist'));
+  await until('a look that is answered', () => node.output().includes('holdfast: looked: ')); // nothing moves any more
+  await until('the restart', () => versionOf(node) === 'v26.03');
 });
 
 test('each file is of one build: no file of another has its name', () => {

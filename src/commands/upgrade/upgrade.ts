@@ -62,7 +62,9 @@ export class UpgradeFinder {
     this.#isFirst = false;
     for (;;) {
       if (wait > 0) this.#beforeSleep();
-      if ((await Promise.race([ended, within(wait, this.#watch.changed())])) === 'ended') return undefined;
+      const woke = await Promise.race([ended, within(wait, this.#watch.changed())]);
+      if (woke === 'ended') return undefined;
+      if (woke === undefined) this.#looksInVain = 0; // something has moved: only what stands still is looked at ever later
       try {
         const outcome = await Promise.race([ended, this.#look(node)]);
         if (outcome === 'ended') return undefined;
