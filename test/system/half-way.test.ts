@@ -336,7 +336,7 @@ describe('whole: taken, with a word', () => {
   });
 
   test.skipIf(process.getuid?.() !== 0)(
-    "another user's own plugins there, closed to the node's (as root)",
+    'what lightningd can do without, closed to its user (as root)',
     () => {
       const { dir, installed, plugins, words } = made('v26.03');
       const own = join(plugins, 'own');
@@ -347,12 +347,17 @@ describe('whole: taken, with a word', () => {
         chmodSync(path, 0o750);
       }
       ageDirectories(installed.prefix);
+      const tool = join(installed.prefix, 'bin/lightning-hsmtool');
+      chmodSync(tool, 0o700);
       const home = join(dir, 'lightning');
       mkdirSync(home, { mode: 0o755 });
       chownSync(home, ORDINARY_USER, ORDINARY_USER);
       const { status, stderr } = holdfast(['snapshot', ...words], { user: ORDINARY_USER });
       expect(status, stderr).toBe(0);
-      expect(stderr).toContain(`cannot read '${own}': permission denied (EACCES); it is not in the snapshot`);
+      for (const path of [own, tool])
+        expect(stderr).toContain(
+          `cannot read '${path}': permission denied (EACCES); it is not in the snapshot`,
+        );
       utimesSync(plugins, new Date(), new Date(Date.now() - 60_000)); // so that the installation is listed
       const place = `--lightning-dir=${home}`;
       const seen = JSON.parse(holdfast(['status', '--json', place]).stdout); // by root, who can read them

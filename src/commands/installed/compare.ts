@@ -10,7 +10,7 @@ import { type Contents, listContents, type SourceFile } from '../../lightning/in
 import { findInstallation, type Installation } from '../../lightning/installation/installation.ts';
 import { programsNamedBy } from '../../lightning/installation/named.ts';
 import { unaskedVersion } from '../../lightning/installation/unasked-version.ts';
-import { askReference, belongs } from '../../lightning/installation/versions.ts';
+import { askReference, isSpare } from '../../lightning/installation/versions.ts';
 import { isBelow } from '../../linux/files/path.ts';
 import { whatOthersMayChange } from '../../linux/files/trust.ts';
 import { fileMode } from '../../manifest/entry.ts';
@@ -76,7 +76,7 @@ export async function compareInstalled(record: SnapshotRecord, asker: Asker): Pr
 }
 
 /**
- * Without what is no program of lightningd's and is closed to others: another user's plugin, which the node's user could
+ * Without what lightningd can do without and is closed to others: another user's plugin, which the node's user could
  * not read, and we may. What is in the snapshot always counts.
  */
 function takenBy(record: SnapshotRecord, { files, directories }: Contents, lightningd: string): SourceFile[] {
@@ -85,7 +85,7 @@ function takenBy(record: SnapshotRecord, { files, directories }: Contents, light
   return files.filter(
     ({ path, source, stat }) =>
       known.has(path) ||
-      belongs(path, programsNamedBy(lightningd)) ||
+      !isSpare(path, programsNamedBy(lightningd)) ||
       ((stat.mode & 0o004n) !== 0n && !closed.some(directory => isBelow(source, directory))),
   );
 }

@@ -6,7 +6,7 @@ import { errnoOf, HoldfastError, quote } from '../../errors.ts';
 import { listContents, type SourceFile } from '../../lightning/installation/contents.ts';
 import { findInstallation } from '../../lightning/installation/installation.ts';
 import { programsNamedBy } from '../../lightning/installation/named.ts';
-import { belongs } from '../../lightning/installation/versions.ts';
+import { belongs, isSpare } from '../../lightning/installation/versions.ts';
 import { nowNs } from '../../linux/time.ts';
 import type { Listing, Unsettled } from '../../snapshot/take/source.ts';
 import { lookForUpgrade } from './gate.ts';
@@ -19,8 +19,9 @@ export function listInstallation(lightningd: string, apart: readonly string[]): 
   if ('unsettled' in look) return look;
   const { directories, links } = contents;
   const { lightningd: program, prefix } = installation;
-  const isForeign = (path: string): boolean => !belongs(path, programsNamedBy(join(prefix, program)));
-  const closed = contents.files.filter(file => isForeign(file.path) && !isReadable(file));
+  const named = programsNamedBy(join(prefix, program));
+  const isForeign = (path: string): boolean => !belongs(path, named);
+  const closed = contents.files.filter(file => isSpare(file.path, named) && !isReadable(file));
   const files = closed.length === 0 ? contents.files : contents.files.filter(file => !closed.includes(file));
   const left = closed.map(
     ({ source }) => `cannot read ${quote(source)}: permission denied (EACCES); it is not in the snapshot`,
@@ -28,7 +29,7 @@ export function listInstallation(lightningd: string, apart: readonly string[]): 
   return { program, files, directories, links, warnings: [...left, ...look.warnings], isForeign };
 }
 
-/** What lies among the plugins and is none of lightningd's may be another user's, and closed to ours. */
+/** What lies among the plugins and is none of lightningd's may be another user's; lightning-hsmtool may be root's alone. */
 function isReadable({ source, stat }: SourceFile): boolean {
   if ((stat.mode & 0o444n) === 0o444n) return true;
   try {

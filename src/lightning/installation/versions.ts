@@ -124,8 +124,13 @@ function withoutLeftOver(row: VersionRow, named: NamedPrograms): VersionRow {
 
 /** A script that is installed beside lightningd is a program of its, and holds no version that could be relied on. */
 function scriptRow(path: string): VersionRow[] {
-  const isCompanion = COMPANIONS.includes(basename(path)) && !path.includes('/plugins/');
-  return isCompanion ? [{ path, says: undefined, by: 'nothing', agrees: 'unknown', reason: undefined }] : [];
+  return isCompanion(path)
+    ? [{ path, says: undefined, by: 'nothing', agrees: 'unknown', reason: undefined }]
+    : [];
+}
+
+function isCompanion(path: string): boolean {
+  return COMPANIONS.includes(basename(path)) && !path.includes('/plugins/');
 }
 
 /** Is this file lightningd's: installed beside it, or a plugin that it names by the file or its directory? */
@@ -134,6 +139,11 @@ export function belongs(path: string, named: NamedPrograms): boolean {
   const [, below] = /(?:^|\/)plugins\/(.*)$/s.exec(path) ?? [];
   if (below === undefined) return true;
   return [basename(below), ...below.split('/').slice(0, 1)].some(name => named.isPlugin(name));
+}
+
+/** Does lightningd do all that it does without this file: none of its programs, or one that operators alone start? */
+export function isSpare(path: string, named: NamedPrograms): boolean {
+  return !belongs(path, named) || isCompanion(path);
 }
 
 function judgeAnswer(directory: string, path: string, answer: BriefAnswer, reference: string): VersionRow {
