@@ -335,6 +335,30 @@ said user setpriv --reuid=4711 --regid=4711 --clear-groups holdfast adopt
   expect(out.user).toMatch(/written by root\n.*sudo holdfast adopt.*status 2\n$/s);
 });
 
+test('a name with dots or escapes is one, and what systemd warns of anyway is no reason against a drop-in', () => {
+  const out = underSystemd(
+    tempDir(),
+    `
+unit ln@.service <<'UNIT'
+${OFFICIAL.replace(LIGHTNINGD, '/usr/bin/lightningd --conf=/etc/lightningd/%i.conf')}
+UNIT
+cp /etc/lightningd/lightningd.conf /etc/lightningd/my.node.conf
+unit 'cln\\x2dmain.service' <<'UNIT'
+${OFFICIAL.replace(LIGHTNINGD, `${LIGHTNINGD} --alias=a\\;b`)}
+UNIT
+said() { local status=0; "\${@:2}" >"$1" 2>&1 || status=$?; echo "status $status" >>"$1"; }
+said dots holdfast adopt ln@my.node
+said escapes holdfast adopt 'cln\\x2dmain'
+said again holdfast adopt 'cln\\x2dmain'
+said undo holdfast adopt --undo 'cln\\x2dmain'
+`,
+  );
+  expect(out.dots).toMatch(/^written '.*\/ln@my.node.service.d\/zz-holdfast.conf'.*status 0\n$/ms);
+  expect(out.escapes).toMatch(/^written .*status 0\n$/ms);
+  expect(out.again).toMatch(/is there already, as it should be\n.*status 0\n$/s);
+  expect(out.undo).toMatch(/^removed .*status 0\n$/ms);
+});
+
 test("a unit of a user's own manager is adopted by that user", () => {
   const out = underSystemd(
     tempDir(),

@@ -1,6 +1,7 @@
 /** The unit of a lightningd: what systemd says of it, and what its files say. Only reads. */
 import { readFileSync } from 'node:fs';
 import { codedError, HoldfastError, quote, typed } from '../../errors.ts';
+import { splitWords } from './command-line.ts';
 import type { AdoptedUnit } from './report.ts';
 import type { Systemd } from './systemctl.ts';
 import { type Assignment, readSection, valuesOf } from './unit-file.ts';
@@ -30,9 +31,12 @@ const PROPERTIES = [
   'RuntimeDirectory',
 ] as const;
 
+/** systemd.unit(5): what else ends in a dot and letters is the name of an instance, as `lightningd@my.node`. */
+const SUFFIX = /\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)$/;
+
 /** A name as systemctl takes it: without a suffix it is a service. @throws HoldfastError `USAGE` */
 export function unitName(word: string): string {
-  const name = /\.[a-z]+$/.test(word) ? word : `${word}.service`;
+  const name = SUFFIX.test(word) ? word : `${word}.service`;
   if (!/^[\w:.\\@-]+\.service$/.test(name)) {
     throw new HoldfastError('USAGE', `${quote(word)} is no name of a service`, {
       hint: 'holdfast adopt lightningd.service',
@@ -51,7 +55,7 @@ export function readUnit(systemd: Systemd, name: string): Unit {
   const shown = systemd.show(name, PROPERTIES);
   const { LoadState, FragmentPath = '', Id = name } = shown;
   if (LoadState !== 'loaded' || FragmentPath === '') throw notLoaded(systemd, name, LoadState ?? 'unknown');
-  const paths = shown.DropInPaths?.split(' ').filter(Boolean) ?? [];
+  const paths = splitWords(shown.DropInPaths ?? '').map(({ text }) => text); // what has a backslash is quoted
   const dropIns = paths.filter(path => !path.endsWith(`/${DROP_IN_NAME}`));
   const service = [FragmentPath, ...dropIns].flatMap(path => readSection(readUnitFile(path)));
   const execStarts = valuesOf(service, 'ExecStart');
@@ -71,7 +75,7 @@ export function readUnit(systemd: Systemd, name: string): Unit {
     pid: Number(shown.MainPID) || null,
     service,
     execStart: execStarts[0]!, // there is one
-    runtimeDirectories: shown.RuntimeDirectory?.split(' ').filter(Boolean) ?? [],
+    runtimeDirectories: splitWords(shown.RuntimeDirectory ?? '').map(({ text }) => text),
   };
 }
 

@@ -22,8 +22,8 @@ export function checkVerify(systemd: Systemd, unit: Unit, text: string): AdoptCh
     mkdirSync(`${file}.d`);
     writeFileSync(join(`${file}.d`, DROP_IN_NAME), text);
     const after = systemd.analyze('verify', file);
-    const known = new Set(before.stderr.split('\n'));
-    const news = (after?.stderr ?? '').split('\n').filter(line => line !== '' && !known.has(line));
+    const known = new Set(before.stderr.split('\n').map(withoutPlace));
+    const news = (after?.stderr ?? '').split('\n').filter(line => !known.has(withoutPlace(line)));
     return news.length === 0
       ? { name: 'verify', verdict: 'ok', reason: 'verify says nothing new' }
       : { name: 'verify', verdict: 'finding', reason: news.join('; ').replaceAll(scratch, '') };
@@ -32,6 +32,11 @@ export function checkVerify(systemd: Systemd, unit: Unit, text: string): AdoptCh
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/** The same warning about the same words is not new where they stand in the drop-in as well: `FILE:LINE: …`. */
+function withoutPlace(line: string): string {
+  return line.replace(/^\/.*?:\d+: /, '');
 }
 
 function makeScratch(): string {
