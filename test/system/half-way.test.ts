@@ -206,6 +206,18 @@ test.each([
   },
 );
 
+test('a script somewhere else that executes lightningd: which one to name is said', () => {
+  const { dir, installed } = made('v26.03');
+  const bin = join(dir, 'local/bin');
+  ensureDirSync(bin);
+  put(join(bin, 'lightningd'), `#!/bin/sh\nexec ${installed.lightningd} "$@"\n`);
+  const { status, stderr } = holdfast(['snapshot', '--settle=0', join(bin, 'lightningd')]);
+  expect(status).toBe(2);
+  expect(stderr).toContain(
+    `hint: it is a script that executes '${installed.lightningd}': name that in its place`,
+  );
+});
+
 test('programs that hold no version are named as unknown with --verbose', () => {
   const { words } = made();
   const { stderr } = holdfast(['snapshot', '--verbose', ...words]);

@@ -12,8 +12,10 @@ import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { codedError, errnoOf, HoldfastError, quote } from '../../errors.ts';
 import { isBelow } from '../../linux/files/path.ts';
+import { isScript } from '../../linux/script.ts';
 import { compiledPaths } from './compiled-paths.ts';
 import { BUILTIN_PLUGINS, COMPANIONS, SUBDAEMONS } from './subdaemons.ts';
+import { executesAnother } from './wrapper.ts';
 
 /** Where Core Lightning's Makefile puts the subdaemons, seen from lightningd: the usual answer, and the last guess. */
 const USUAL_LIBEXEC = '../libexec/c-lightning';
@@ -150,8 +152,15 @@ function notAnInstallation(
   return new HoldfastError(
     'NOT_AN_INSTALLATION',
     `${quote(given)}${leads} belongs to no Core Lightning: looked for ${SUBDAEMONS[0]} and the other subdaemons in ${where}`,
-    { path: given, hint: 'name the lightningd of an installation, with its libexec directory beside it' },
+    { path: given, hint: whatToName(program) },
   );
+}
+
+function whatToName(program: string): string {
+  const other = isScript(program) ? executesAnother(program) : undefined;
+  return other === undefined
+    ? 'name the lightningd of an installation, with its libexec directory beside it'
+    : `it is a script that executes ${quote(other)}: name that in its place, with the arguments and variables that the script gives`;
 }
 
 function realPath(path: string): string {
