@@ -49,6 +49,22 @@ test('one that is half of something between that look and the start: it is tried
   expect(await node.ended).toBe(143);
 });
 
+test('a SIGHUP while the new node is still to be started is not for holdfast, which it would end', async () => {
+  const own = copyOfHoldfast(tempDir());
+  mkdirSync(join(own, 'slow'));
+  const slow = `process.kill(process.ppid, 'SIGHUP');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+    require('../whole/cli.cjs');\n`;
+  writeFileSync(join(own, 'slow/cli.cjs'), slow);
+  const replacing = `--restart-if=cd '${own}'; mv dist whole && mv slow dist`;
+  const { installed, next, node } = await makeWorld(['--on-upgrade=restart', replacing], {
+    program: join(own, 'bin/holdfast'),
+  });
+  upgradeSettled(next.prefix, installed.prefix);
+  await until('the restart', () => versionOf(node) === 'v26.03');
+  expect(node.output()).not.toContain('did not come up');
+});
+
 test('one that is gone for many looks at what moves all the time: it is tried again soon after the last', async () => {
   const own = copyOfHoldfast(tempDir());
   const tries = join(own, 'tries');

@@ -83,6 +83,8 @@ class Supervisor {
   readonly #replacer: Replacer;
   /** what has become lightningd, or will */
   #child: Child | undefined;
+  /** the same, once it is no holdfast any more: it is lightningd that a signal like SIGHUP means something else to than its end */
+  #lightningd: Child | undefined;
   /** the version before the last restart */
   #before: string | undefined;
 
@@ -117,8 +119,9 @@ class Supervisor {
     }
   }
 
+  /** Where none runs just now it is lost: what starts a moment later has opened its log anew. */
   passOn(signal: NodeJS.Signals): void {
-    if (this.#child !== undefined) this.#children.signal(this.#child, signal);
+    if (this.#lightningd !== undefined) this.#children.signal(this.#lightningd, signal);
   }
 
   /** How the last of our nodes ended, or `otherwise` where none has. */
@@ -135,7 +138,9 @@ class Supervisor {
   async #start(words: readonly Buffer[]): Promise<Started> {
     const child = this.#children.startAgain(words);
     this.#child = child;
+    this.#lightningd = undefined;
     await Promise.race([child.became, child.ended]);
+    this.#lightningd = child;
     return { ended: child.ended, node: await this.#lookAt(child) };
   }
 
