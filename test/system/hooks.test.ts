@@ -87,6 +87,30 @@ test.for([
   expect(ended === 0).toBe(status !== 1);
 });
 
+test.for([
+  ['lightning[d]|my-lightning', '25.12'],
+  ['my-lightning', '26.03'],
+] as const)(
+  'apt itself: where %s are the packages to ask for there is %s afterwards',
+  ([packages, version], ctx) => {
+    const reason = noDpkg();
+    if (reason !== undefined) ctx.skip(reason);
+    if (spawnSync('apt-get', ['--version']).error !== undefined) ctx.skip('apt is not installed');
+    const { env } = guardThatEndsWith(1);
+    const { apt, old, young, install, lightningd } = makeRoot();
+    install(old);
+    const hook = readFileSync(join(contrib, 'apt/80holdfast'), 'utf8');
+    const line = /^\/\/ (Holdfast::Packages) "my-lightning";$/m;
+    expect(hook).toMatch(line);
+    const here = hook
+      .replaceAll('/usr/local/lib/holdfast/', `${contrib}/apt/`)
+      .replace(line, `$1 "${packages}";`);
+    const { stdout, stderr } = apt(here, env, young);
+    const said = spawnSync(lightningd, ['--version'], { encoding: 'utf8' }).stdout;
+    expect(said, stdout + stderr).toBe(`v${version}\n`);
+  },
+);
+
 /** /bin/sh with the libraries that it needs. */
 function putShell(root: string): void {
   const { stdout } = spawnSync('ldd', ['/bin/sh'], { encoding: 'utf8' });
