@@ -20,7 +20,14 @@ const [directory = 'dist/completions'] = process.argv.slice(2);
  */
 
 /** What a placeholder of the table stands for. @type {Record<string, Kind>} */
-const KINDS = { DIR: 'directory', FILE: 'file', ARCHIVE: 'file', PATH: 'file', SHA256SUMS: 'file' };
+const KINDS = {
+  DIR: 'directory',
+  FILE: 'file',
+  ARCHIVE: 'file',
+  PATH: 'file',
+  SHA256SUMS: 'file',
+  SNAPSHOT: 'snapshot',
+};
 /** @type {Record<string, Kind>} */
 const OPERANDS = {
   LIGHTNINGD: 'command',
@@ -224,6 +231,12 @@ function fish() {
     '    end',
     "    for path in $store/*/; string replace -r '.*/([^/]+)/$' '$1' $path; end",
     'end',
+    '# Behind the first word without a dash, or --, nothing is an option of ours.',
+    'function __holdfast_takes_options',
+    '    for word in (commandline -opc)[3..]',
+    "        string match -qr -- '^-(?!-$)' $word; or return 1",
+    '    end',
+    'end',
     'complete -c holdfast -f',
     ...commands.map(
       ({ name, summary }) => `complete -c holdfast -n __fish_use_subcommand -a ${name} -d ${quoted(summary)}`,
@@ -233,9 +246,13 @@ function fish() {
   ];
   for (const { name, options, operand } of commands) {
     const seen = `complete -c holdfast -n '__fish_seen_subcommand_from ${name}'`;
+    const taken =
+      operand === 'command'
+        ? `complete -c holdfast -n '__fish_seen_subcommand_from ${name}; and __holdfast_takes_options'`
+        : seen;
     for (const option of options) {
-      const answer = option.takesValue ? ` ${answers[option.kind](option.words)}` : '';
-      lines.push(`${seen} -l ${option.name}${answer} -d ${quoted(option.help)}`);
+      const answer = option.takesValue ? ` -r ${answers[option.kind](option.words)}` : '';
+      lines.push(`${taken} -l ${option.name}${answer} -d ${quoted(option.help)}`);
     }
     if (operand !== 'none') lines.push(`${seen} ${operand === 'file' ? '-F' : answers[operand]([])}`);
   }

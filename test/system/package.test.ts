@@ -131,6 +131,7 @@ const CASES: readonly [line: string, words: readonly string[]][] = [
   ['holdfast help ve', ['verify']],
   ['holdfast verify 14e', ['14e6ad13445a48db']],
   ['holdfast export cur', ['current']],
+  ['holdfast run --use=14', ['14e6ad13445a48db']],
 ];
 
 /** A home with a snapshot in it, as far as a completion can see. */
@@ -172,6 +173,17 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
       );
       const found = said.split('\n').map(answer => answer.split('\t')[0]!.replace(/^--[a-z-]+=(?=.)/, ''));
       expect([line, ...found]).toEqual(expect.arrayContaining([line, ...words]));
+    }
+    for (const line of [
+      'holdfast run holdfast-none --',
+      'holdfast run --quiet -- --',
+      'holdfast guard -- --',
+    ]) {
+      const args = ['-c', `source ${join(completions, 'holdfast.fish')}; complete -C '${line}'`];
+      expect([line, execFileSync('fish', args, { encoding: 'utf8' })]).toEqual([
+        line,
+        expect.not.stringMatching(/--(quiet|after)/),
+      ]);
     }
   });
 
