@@ -1,6 +1,6 @@
 /** How the parent of --on-upgrade stops a node and starts the next: nothing that it does leaves a node down that could run. */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { damageOf } from '../helpers/faults.ts';
@@ -185,6 +185,21 @@ describe('the installation, once the node is to be stopped,', () => {
     expect(node.output()).toMatch(/'.*' and \d more is not what was placed there/);
     expect(node.output()).not.toContain('BROKEN');
   });
+});
+
+test('a subdaemon that is slow to see the end of its node is ended before the next one starts', async () => {
+  const { installed, next, node } = await makeWorld();
+  const pid = lightningdOf(node);
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+  const connectd = children.find(child =>
+    readFileSync(`/proc/${child}/comm`, 'utf8').startsWith('lightning_conne'),
+  );
+  process.kill(connectd!, 'SIGSTOP'); // as one that is busy
+  rmSync(join(node.lightningDir, 'bitcoin/lightning-rpc')); // it is ended by SIGTERM, and ends none of its own
+  upgradeSettled(next.prefix, installed.prefix);
+  await until('the old one to end', () => !isAlive(pid));
+  await until('the restart', () => versionOf(node) === 'v26.03');
+  expect(isAlive(connectd!)).toBe(false);
 });
 
 test('after the restart the old snapshot is wiped, and no other is left', async () => {

@@ -127,6 +127,11 @@ export class Children {
     await within(GONE_MS, all); // one in an uninterruptible sleep ends when the kernel lets it
   }
 
+  /** Is this one of them? */
+  has(pid: number): boolean {
+    return this.#running.has(pid);
+  }
+
   close(): void {
     clearInterval(this.#awake);
     process.off('SIGCHLD', this.#reapNow);

@@ -7,6 +7,7 @@ import type { LightningOptions } from '../../lightning/config/lightning-options.
 import type { Ended } from '../../linux/process/spawn.ts';
 import { monotonicMs, sleep } from '../../linux/time.ts';
 import type { Children } from './children.ts';
+import { endLeftBehind } from './left-behind.ts';
 import { askNode } from './lightning-cli.ts';
 import { type Announcer, shown } from './notify.ts';
 import type { HeldSnapshot, RunningNode } from './running-node.ts';
@@ -68,6 +69,7 @@ export class Replacer {
   async replace(before: RunningNode, next: HeldSnapshot): Promise<Replaced> {
     try {
       await stopNode(before, this.#options.gracefulSeconds, this.#lightning, this.#children, this.#announcer);
+      await this.#endLeftBehind(before);
       const first = await this.#attempt(this.#options.useWords(next.path));
       if ('node' in first) return first;
       const back = `starting ${before.record.version} again, from its snapshot`;
@@ -105,8 +107,19 @@ export class Replacer {
     const { ended, node } = await this.#startInTime(words);
     if (node === undefined) return { ended: await ended, wasLightningd: false };
     if (await this.#comesUp(node)) return { node };
+    await ended;
+    await this.#endLeftBehind(node);
     node.directory.close();
     return { ended: await ended, wasLightningd: true };
+  }
+
+  /** Never rejects: a start that fails is better than none. */
+  async #endLeftBehind({ path }: RunningNode): Promise<void> {
+    try {
+      await endLeftBehind(path, pid => this.#children.has(pid));
+    } catch (error) {
+      this.#announcer.problem(error);
+    }
   }
 
   /** EAGAIN and the like pass. */

@@ -23,6 +23,7 @@ import type { Ended } from '../../linux/process/spawn.ts';
 import { sleep } from '../../linux/time.ts';
 import type { Context } from '../context.ts';
 import { type Child, Children } from './children.ts';
+import { adoptOrphans } from './left-behind.ts';
 import { Announcer, due, shown } from './notify.ts';
 import { type ReplaceOptions, Replacer, type Started } from './replace.ts';
 import { findNode, type RunningNode } from './running-node.ts';
@@ -59,6 +60,11 @@ export async function runUntilItEnds(
   const announcer = new Announcer(context);
   const children = new Children(inherited, error => announcer.problem(error));
   const supervisor = new Supervisor(options, named, lightning, children, announcer);
+  try {
+    adoptOrphans();
+  } catch (error) {
+    announcer.problem(error); // then they are init's, and not waited for
+  }
   const signals = new Signals(inherited, signal => supervisor.passOn(signal));
   try {
     const asked = signals.ending.then(signal => ({ signal }));
