@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { noCompiler, tempDir } from '../helpers/stand-in.ts';
+import { makeCInstallation, noCompiler, tempDir } from '../helpers/stand-in.ts';
 import { NEEDS_PKEY, noSystemd, underSystemd } from '../helpers/systemd.ts';
 
 beforeEach(ctx => {
@@ -163,4 +163,37 @@ test('the drop-ins of contrib/systemd, and a unit that waits for a notification'
       exe.replace('/bin/lightningd\n', ''),
     ]);
   }
+});
+
+test('the path unit of contrib/systemd restarts the node when the upgrade is complete', () => {
+  const dir = tempDir();
+  makeCInstallation(join(dir, 'new'), 'v26.06.1');
+  const unit = (path: string) =>
+    `unit ${path.split('/').at(-1)} <<'UNIT'\n${readFileSync(join(CONTRIB, path), 'utf8')}\nUNIT\n`;
+  const out = underSystemd(
+    dir,
+    `${unit('lightningd-upgrade.path')}${unit('lightningd-upgrade.service')}
+unit lightningd.service <<'UNIT'
+${official('')}
+${readFileSync(join(CONTRIB, 'lightningd.service.d/holdfast.conf'), 'utf8')}
+UNIT
+systemctl daemon-reload
+systemctl start lightningd lightningd-upgrade.path
+up lightningd /var/lib/bitcoin/lightning
+seen() { readlink "/proc/$(systemctl show -p MainPID --value lightningd)/exe"; }
+before=$(seen)
+(cd /run/test/new/usr && find . -type f | while read -r f; do cp "$f" "/usr/$f.dpkg-new"; done)
+[ "$before" = "$(seen)" ] && echo same >half-way
+(cd /run/test/new/usr && find . -type f | while read -r f; do mv "/usr/$f.dpkg-new" "/usr/$f"; done)
+until [ "$(seen)" != "$before" ] && up lightningd /var/lib/bitcoin/lightning; do sleep 0.1; done
+lightning-cli --lightning-dir=/var/lib/bitcoin/lightning --network=regtest getinfo >answer
+systemctl show -p Result --value lightningd-upgrade.service >result
+`,
+  );
+  expect(out['half-way']).toBe('same\n');
+  expect(JSON.parse(out.answer ?? '')).toMatchObject({
+    version: 'v26.06.1',
+    lightningd: expect.stringMatching(/\/subdaemons\/[0-9a-f]{16}\/bin\/lightningd$/),
+  });
+  expect(out.result).toBe('success\n');
 });
