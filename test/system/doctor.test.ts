@@ -1,9 +1,11 @@
 /** `holdfast doctor`: what it says of a machine that has all, and of one that has not. */
-import { cpSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { DOCTOR_CHECKS } from '../../src/commands/doctor/report.ts';
 import { copyOfHoldfast, HOLDFAST, holdfast } from '../helpers/holdfast.ts';
+import { inMountNamespace } from '../helpers/in-namespace.ts';
+import { noMounts } from '../helpers/mounts.ts';
 import { readJson } from '../helpers/schema.ts';
 import { makeCInstallation, noCompiler, tempDir } from '../helpers/stand-in.ts';
 
@@ -103,6 +105,30 @@ test("a binding that does not load is said in the loader's own words, there and 
   expect(run.status).toBe(125);
   expect(run.stderr).toMatch(/koffi\.node: (file too short|invalid ELF header)/);
   expect(run.stderr).toMatch(/hint: .*holdfast doctor/);
+});
+
+test('where OpenRC starts services it looks into the script of that name', ctx => {
+  const reason = noMounts();
+  if (reason !== undefined) ctx.skip(reason);
+  if (!existsSync('/etc/init.d')) ctx.skip('there is no /etc/init.d to mount one over');
+  const dir = tempDir();
+  mkdirSync(join(dir, 'init.d'));
+  writeFileSync(join(dir, 'init.d/plain'), '#!/sbin/openrc-run\ncommand=/usr/bin/lightningd\n');
+  cpSync(join(HOLDFAST, '../../contrib/openrc/lightningd'), join(dir, 'init.d/lightningd'));
+  const reports = inMountNamespace<{ checks: Check[] }>(
+    dir,
+    `
+mount -t tmpfs tmpfs /run
+mkdir /run/openrc
+mount --bind "$D/init.d" /etc/init.d
+for unit in lightningd plain none; do "$HOLDFAST" doctor --json --lightning-dir="$D/lightning" $unit || true; done`,
+  );
+  const units = reports.map(({ checks }) => checks.find(({ name }) => name === 'unit'));
+  expect(units).toMatchObject([
+    { level: 'ok', says: "'/etc/init.d/lightningd' starts lightningd from a snapshot" },
+    { level: 'warning', says: expect.stringContaining("'/etc/init.d/plain' has no holdfast in it") },
+    { level: 'warning', says: expect.stringContaining("'/etc/init.d/none' is not there") },
+  ]);
 });
 
 test('in a checkout that was not built, holdfast says what builds it', () => {

@@ -1,7 +1,7 @@
 /** What stands around a node: the unit that starts it, and the hooks that ask before its package is upgraded. Only looks. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { HoldfastError } from '../../errors.ts';
+import { HoldfastError, quote } from '../../errors.ts';
 import { isOfUnit } from '../adopt/drop-in.ts';
 import { dropInPath, readDropIn } from '../adopt/drop-in-file.ts';
 import { contribOf, findProgram, SYSTEMD_PATH } from '../adopt/programs.ts';
@@ -14,10 +14,7 @@ import { type DoctorFinding, ok, warning } from './report.ts';
 export function checkUnit(systemd: Systemd, name: string, context: Context): DoctorFinding {
   if (!existsSync('/run/systemd/system')) {
     return existsSync('/run/openrc')
-      ? warning(
-          'OpenRC starts services here',
-          'docs/guides.md has a script for it: contrib/openrc/lightningd',
-        )
+      ? checkScript(`/etc/init.d/${name.replace(/\.service$/, '')}`)
       : ok('no systemd runs here: what starts lightningd cannot be asked');
   }
   let shown: Record<string, string>;
@@ -40,6 +37,15 @@ export function checkUnit(systemd: Systemd, name: string, context: Context): Doc
         `sudo holdfast adopt ${name}`,
       )
     : ok(`${name} starts lightningd from a snapshot`);
+}
+
+/** A service of OpenRC. */
+function checkScript(path: string): DoctorFinding {
+  if (containsName(path)) return ok(`${quote(path)} starts lightningd from a snapshot`);
+  return warning(
+    `OpenRC starts services here, and ${quote(path)} ${existsSync(path) ? 'has no holdfast in it' : 'is not there'}`,
+    'docs/guides.md has a script for it: contrib/openrc/lightningd',
+  );
 }
 
 /** Our drop-in stands before what a new package may have put into the unit. */
