@@ -3,18 +3,20 @@
  * restarted? Looks at the nodes of the whole machine, and never waits for anything.
  */
 
-import { realpathSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { HoldfastError, quote, visible } from '../errors.ts';
 import { locateLightningd } from '../lightning/installation/locate.ts';
 import { findNodes, type LightningNode } from '../lightning/nodes/nodes.ts';
 import { absolutePath } from '../linux/files/path.ts';
 import { serviceOf } from '../linux/proc/cgroup.ts';
+import { inodeKey } from '../linux/proc/image.ts';
 import { recordAt } from '../snapshot/store/find-records.ts';
 import { type Verdict, worst } from '../verdict.ts';
 import type { Context } from './context.ts';
 import { whyRestart } from './libraries/now.ts';
 import { librariesOf } from './libraries/of-node.ts';
-import { type NodeOrigin, originOf } from './running/node-snapshot.ts';
+import { type NodeOrigin, originOf, rootOf } from './running/node-snapshot.ts';
 
 /** What is asked. */
 export interface GuardOptions {
@@ -93,7 +95,7 @@ async function judge(
       ? 'unknown'
       : origin.snapshot !== undefined
         ? 'snapshot'
-        : installations.includes(origin.path)
+        : installations.some(installation => isIn(installation, origin.path ?? '', node.process.pid))
           ? 'installation'
           : 'elsewhere';
   const libraries = after ? await libraryTrouble(node, origin) : null;
@@ -109,6 +111,25 @@ async function judge(
     libraries,
     advice: isDue ? adviceFor(node, after, origin.replaced || libraries !== null) : null,
   };
+}
+
+/**
+ * Does this process execute what is installed there? Its path is that of its own mount namespace, where another directory
+ * may have the same path (a container's own /usr/bin), or the same directory another one (a bind mount into a container).
+ */
+function isIn(installation: string, path: string, pid: number): boolean {
+  const [its, ours] = [rootOf(pid) + path, installation].map(program => directoryOf(program));
+  if (its === undefined || ours === undefined) return path === installation;
+  return its === ours && basename(path) === basename(installation);
+}
+
+/** The directory that a program lies in, by device and inode; undefined where it is gone, or closed to us. */
+function directoryOf(program: string): string | undefined {
+  try {
+    return inodeKey(statSync(dirname(program), { bigint: true }));
+  } catch {
+    return undefined;
+  }
 }
 
 /** A node with held libraries has none. */

@@ -21,6 +21,7 @@ import {
   makeInstallation,
   makePair,
   noCompiler,
+  type StandIn,
   startNode,
   tempDir,
   upgrade,
@@ -115,6 +116,33 @@ test('a plain node is named as such; guard refuses its upgrade, and after it say
   expect(text).toContain(`PID ${node.pid} of `);
   expect(text).toContain('must be restarted now');
   expect(statusJson(lightningDir)).toMatchObject({ code: 1, report: { nodes: [{ restartPending: true }] } });
+});
+
+test('guard knows an installation that is bound into a container, and not by its path', async ctx => {
+  const apart = ['unshare', '--user', '--map-root-user', '--mount'];
+  if (!works(apart[0] ?? '', ...apart.slice(1), 'true')) ctx.skip('no mount namespace can be made here');
+  const dir = tempDir();
+  const [host, image] = ['host', 'image'].map(name => makeCInstallation(join(dir, name), 'v25.12')) as [
+    StandIn,
+    StandIn,
+  ];
+  const elsewhere = join(dir, 'elsewhere');
+  mkdirSync(elsewhere);
+  const bound = (from: string, to: string) => [
+    ...apart,
+    ...['sh', '-ec', 'mount --bind "$1" "$2"; shift 2; exec "$@"', 'sh', from, to],
+  ];
+  const inBind = await startNode(host, join(dir, 'a'), {
+    command: [...bound(host.prefix, elsewhere), join(elsewhere, 'bin/lightningd')],
+  });
+  const ofImage = await startNode(image, join(dir, 'b'), {
+    command: [...bound(image.prefix, host.prefix), host.lightningd],
+  });
+  const { code, report } = guardJson(host.lightningd);
+  const where = (pid: number) =>
+    report.nodes.find((node: { pid: number }) => node.pid === pid)?.runsFrom as string;
+  expect([where(inBind.pid), where(ofImage.pid)]).toEqual(['installation', 'elsewhere']);
+  expect(code).toBe(1);
 });
 
 test('guard lets the package go on where all nodes run from snapshots, none runs, or nothing is installed', async () => {
