@@ -23,7 +23,7 @@ const CHEAP_TEXT = 1024 * 1024;
 
 /** A manifest, valid by construction. */
 export interface Manifest {
-  readonly format: typeof FORMAT;
+  readonly format: 'holdfast-manifest/1';
   /** RFC 9162's MTH over the entries, 64 hex digits */
   readonly root: string;
   /** what lightningd says of its version, one line; not part of the root */

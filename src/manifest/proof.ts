@@ -17,7 +17,7 @@ export const MAX_PROOF_BYTES = 64 * 1024;
 
 /** A proof that `file` is entry `index` of `treeSize` below `root`. */
 export interface Proof {
-  readonly format: typeof FORMAT;
+  readonly format: 'holdfast-proof/1';
   readonly root: string;
   readonly index: number;
   readonly treeSize: number;

@@ -147,4 +147,9 @@ test('docs/reference.md says what the types say, and every exported name is in i
     },
   );
   for (const name of names.split('\n').filter(Boolean)) expect(text).toContain(`\n### ${name}\n`);
+  const [, unexported = ''] = text.split('\n## Types that these name\n');
+  const headings = unexported.match(/^### .*$/gm) ?? [];
+  expect(headings, 'each is there once: two of a name could not be told apart').toEqual([
+    ...new Set(headings),
+  ]);
 });
