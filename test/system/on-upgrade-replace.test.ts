@@ -1,6 +1,6 @@
 /** How the parent of --on-upgrade stops a node and starts the next: nothing that it does leaves a node down that could run. */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { damageOf } from '../helpers/faults.ts';
@@ -124,6 +124,27 @@ describe('the new version does not come up', () => {
 
     upgradeSettled(makeCInstallation(join(next.prefix, '../third'), 'v26.03.1').prefix, installed.prefix);
     await until('the third version', () => versionOf(node) === 'v26.03.1');
+  });
+
+  test('because it was stopped before we knew that it answers: that is no failure of its', async () => {
+    const dir = tempDir();
+    const { installed, next } = makePair(dir);
+    const home = join(dir, 'lightning');
+    const mark = join(dir, 'stop');
+    const stop = `${join(next.prefix, '../cli')} --lightning-dir=${home} stop`;
+    copyFileSync(installed.cli, join(next.prefix, '../cli'));
+    const plugin = script(
+      join(dir, 'stopper'),
+      `#!/bin/sh\n[ ! -e ${mark} ] || (until ${stop}; do sleep 0.01; done) >/dev/null 2>&1 &\nexec cat\n`,
+    );
+    const node = await startParent(installed, home, {
+      command: [HOLDFAST, 'run', '--on-upgrade=restart', installed.lightningd],
+      args: [`--plugin=${plugin}`],
+    });
+    writeFileSync(mark, '');
+    upgradeSettled(next.prefix, installed.prefix);
+    expect(await node.ended).toBe(0);
+    expect(node.output()).not.toContain('did not come up');
   });
 
   test('nor does the old one: its status is ours', async () => {

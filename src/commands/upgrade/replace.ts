@@ -42,6 +42,11 @@ const FIRST_ASK_MS = 100;
 const UP_MS = 600_000;
 const ANSWER_MS = 10_000;
 
+/** lightningd ends so by its command `stop` alone: somebody was faster than our question whether it answers. */
+function wasStopped({ ended, wasLightningd }: { ended: Ended; wasLightningd: boolean }): boolean {
+  return wasLightningd && 'status' in ended && ended.status === 0;
+}
+
 /** Replaces nodes. */
 export class Replacer {
   readonly #options: ReplaceOptions;
@@ -71,7 +76,7 @@ export class Replacer {
       await stopNode(before, this.#options.gracefulSeconds, this.#lightning, this.#children, this.#announcer);
       await this.#endLeftBehind(before);
       const first = await this.#attempt(this.#options.useWords(next.path));
-      if ('node' in first) return first;
+      if ('node' in first || wasStopped(first)) return first;
       const back = `starting ${before.record.version} again, from its snapshot`;
       this.#announcer.say(`${next.record.version} did not come up (${shown(first.ended)}): ${back}`);
       const second = await this.#attempt(this.#options.useWords(before.path));
