@@ -11,7 +11,14 @@ import { worst } from '../verdict.ts';
 import { type CommandLine, readCommandLine } from './adopt/command-line.ts';
 import { type DropIn, makeDropIn } from './adopt/drop-in.ts';
 import { dropInPath, removeDropIn, writeDropIn } from './adopt/drop-in-file.ts';
-import { findProgram, mayExecute, nodeFor, SYSTEMD_PATH, stableHoldfast } from './adopt/programs.ts';
+import {
+  findProgram,
+  isHoldfastByName,
+  mayExecute,
+  nodeFor,
+  SYSTEMD_PATH,
+  stableHoldfast,
+} from './adopt/programs.ts';
 import { rehearse } from './adopt/rehearse.ts';
 import type { AdoptAction, AdoptCheck, AdoptedUnit, AdoptReport } from './adopt/report.ts';
 import { Systemd } from './adopt/systemctl.ts';
@@ -42,7 +49,7 @@ export async function adopt(options: AdoptOptions, context: Context): Promise<Ad
     reload(systemd);
   const unit = readUnit(systemd, name);
   const file = dropInPath(systemd.isUser, unit.name, context);
-  const line = readStart(unit);
+  const line = isHoldfastByName(systemd.programOf(unit.name), context) ? undefined : readStart(unit);
   if (line === undefined) {
     const notes = ['ExecStart= has holdfast already: nothing is changed'];
     return { ...plainReport(action, unit, file), was: unit.execStart, becomes: unit.execStart, notes };
@@ -112,7 +119,9 @@ function refuseOrdinaryUser(isUser: boolean, name: string, { uid }: Context): vo
 function readStart(unit: Unit): CommandLine | undefined {
   const line = readCommandLine(unit.execStart);
   const name = basename(line.program);
-  if (name === 'holdfast' && line.args.some(({ text }) => text === 'run')) return undefined;
+  const words = [line.program, ...line.args.map(({ text }) => text)]; // it may stand behind env, nice and the like
+  const own = words.findIndex(word => basename(word) === 'holdfast');
+  if (own >= 0 && words.indexOf('run', own) > own) return undefined;
   if (name !== 'lightningd') {
     throw new HoldfastError(
       'UNSUPPORTED',

@@ -205,6 +205,11 @@ describe('a drop-in is refused, and nothing written,', () => {
       1,
       /NO +dry snapshot: there is no configuration file '\/etc\/none'/,
     ],
+    'where a file of the environment is missing': [
+      'EnvironmentFile=/etc/none',
+      1,
+      /NO +dry snapshot: systemd cannot make what the unit asks for: is each EnvironmentFile= there[^;]*$/m,
+    ],
     'where a shell starts lightningd': [
       `ExecStart=\nExecStart=/bin/sh -c 'exec ${LIGHTNINGD}'`,
       2,
@@ -357,6 +362,30 @@ said undo holdfast adopt --undo 'cln\\x2dmain'
   expect(out.escapes).toMatch(/^written .*status 0\n$/ms);
   expect(out.again).toMatch(/is there already, as it should be\n.*status 0\n$/s);
   expect(out.undo).toMatch(/^removed .*status 0\n$/ms);
+});
+
+test('a unit that has holdfast already, by a link of that name or behind another program, is left as it is', () => {
+  const out = underSystemd(
+    tempDir(),
+    `
+mkdir -p /usr/local/bin
+ln -s /usr/bin/holdfast /usr/local/bin/lightningd
+unit link.service <<'UNIT'
+${OFFICIAL.replace(LIGHTNINGD, '/usr/local/bin/lightningd --conf /etc/lightningd/lightningd.conf')}
+UNIT
+unit behind.service <<'UNIT'
+${OFFICIAL.replace(LIGHTNINGD, `/usr/bin/nice -n 5 holdfast run ${LIGHTNINGD}`)}
+UNIT
+for unit in link behind; do
+  holdfast adopt $unit >$unit 2>&1
+  holdfast doctor $unit >$unit.doctor 2>&1
+done
+`,
+  );
+  for (const unit of ['link', 'behind']) {
+    expect(out[unit]).toMatch(/ExecStart= has holdfast already: nothing is changed$/m);
+    expect(out[`${unit}.doctor`]).toMatch(/^ok +unit .*starts lightningd from a snapshot/m);
+  }
 });
 
 test("a unit of a user's own manager is adopted by that user", () => {

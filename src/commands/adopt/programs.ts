@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { whatOthersMayChange } from '../../linux/files/trust.ts';
 import type { Context } from '../context.ts';
 
@@ -24,6 +24,11 @@ export function stableHoldfast({ self, environment }: Pick<Context, 'self' | 'en
     if (realPath(path) === self) return path;
   }
   return self;
+}
+
+/** Is this holdfast under lightningd's name, which acts as `run`? */
+export function isHoldfastByName(program: string | undefined, { self }: Pick<Context, 'self'>): boolean {
+  return program !== undefined && basename(program) === 'lightningd' && realPath(program) === self;
 }
 
 /**

@@ -212,7 +212,9 @@ function failed(result: string, status: number, own: string, systemctl: string):
   const bySignal = result === 'core-dump' || result === 'signal';
   const why = bySignal
     ? `a signal ended it (${status}): SystemCallFilter= without @pkey stops Node.js 20, docs/hardening.md has what works`
-    : STATUS_WORDS[status];
+    : result === 'resources'
+      ? 'systemd cannot make what the unit asks for: is each EnvironmentFile= there that has no - before its path?'
+      : STATUS_WORDS[status];
   return {
     name: /holdfast: no snapshot can be had/.test(own) ? 'noexec' : 'snapshot',
     verdict: 'finding',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { HoldfastError, quote } from '../../errors.ts';
 import { isOfUnit } from '../adopt/drop-in.ts';
 import { dropInPath, readDropIn } from '../adopt/drop-in-file.ts';
-import { contribOf, findProgram, SYSTEMD_PATH } from '../adopt/programs.ts';
+import { contribOf, findProgram, isHoldfastByName, SYSTEMD_PATH } from '../adopt/programs.ts';
 import type { Systemd } from '../adopt/systemctl.ts';
 import { readUnit } from '../adopt/unit.ts';
 import type { Context } from '../context.ts';
@@ -26,7 +26,9 @@ export function checkUnit(systemd: Systemd, name: string, context: Context): Doc
   }
   if (shown.LoadState === 'not-found')
     return ok(`there is no unit ${name} (holdfast doctor UNIT looks at another)`);
-  if (!/\/holdfast (--?\S+ )*run /.test(shown.ExecStart ?? '')) {
+  if (isHoldfastByName(systemd.programOf(name), context))
+    return ok(`${name} starts lightningd from a snapshot: its program is a link to holdfast`);
+  if (!/[/ ]holdfast (--?\S+ )*run /.test(shown.ExecStart ?? '')) {
     return warning(`${name} starts lightningd without holdfast`, `sudo holdfast adopt ${name}`);
   }
   if (shown.NeedDaemonReload === 'yes')
