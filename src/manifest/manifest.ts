@@ -34,7 +34,8 @@ export interface Manifest {
 
 /** Makes the manifest of these files, in whatever order they come. @throws HoldfastError `MANIFEST_INVALID` */
 export function makeManifest(version: string, files: readonly ManifestFile[], sha256: Sha256): Manifest {
-  const sorted = sortByPath(files.map((file, index) => readEntry(pick(file), `file ${index}`)));
+  if (!Array.isArray(files)) throw invalid('files', 'a list', files);
+  const sorted = sortByPath(files.map((file, index) => readEntry(pick(Object(file)), `file ${index}`)));
   checkOrder(sorted);
   return { format: FORMAT, root: rootOf(sorted, sha256), version: readVersion(version), files: sorted };
 }

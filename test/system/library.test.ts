@@ -107,6 +107,8 @@ test("an error of holdfast/manifest is a HoldfastError of holdfast's too, and th
   const call = `import * as all from 'holdfast';
 import * as manifest from 'holdfast/manifest';
 const thrown = call => { try { call(); } catch (error) { return error; } };
+for (const files of [undefined, null, {}, [null], [undefined], [1]])
+  if (thrown(() => all.merkleRoot(files))?.code !== 'MANIFEST_INVALID') console.log('merkleRoot of', files);
 for (const error of [thrown(() => manifest.parseManifest(new Uint8Array(1))), thrown(() => all.merkleRoot([{}])), new Error('x')])
   console.log(error instanceof all.HoldfastError, error instanceof manifest.HoldfastError, error instanceof Error);`;
   const said = execFileSync(process.execPath, ['--input-type=module', '-e', call], {
