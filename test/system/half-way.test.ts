@@ -206,6 +206,19 @@ test.each([
   },
 );
 
+test('a script that executes a lightningd beside itself, which no snapshot has: the other one is to be named', () => {
+  const { installed, words, snapshot } = made('v26.03');
+  const real = `${installed.lightningd}.real`;
+  renameSync(installed.lightningd, real);
+  put(installed.lightningd, '#!/bin/sh\nexec "$(dirname "$0")/lightningd.real" "$@"\n');
+  const { status, stderr } = snapshot();
+  expect(status).toBe(1);
+  expect(stderr).toContain('hint: it is a script, and what it executes beside itself is not in a snapshot');
+  expect(stderr).not.toContain('complete it with what began it');
+  const named = words.map(word => (word === installed.lightningd ? real : word));
+  expect(holdfast(['snapshot', ...named]).status).toBe(0);
+});
+
 test('a script somewhere else that executes lightningd: which one to name is said', () => {
   const { dir, installed } = made('v26.03');
   const bin = join(dir, 'local/bin');

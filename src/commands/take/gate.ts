@@ -16,6 +16,7 @@ import {
   type VersionReport,
   type VersionRow,
 } from '../../lightning/installation/versions.ts';
+import { isScript } from '../../linux/script.ts';
 import { nowNs } from '../../linux/time.ts';
 import type { Listing, Unsettled, Versions } from '../../snapshot/take/source.ts';
 
@@ -71,7 +72,10 @@ export async function askGate(
     reference === undefined
       ? `${quote(program)} does not say its version: ${disagreeing[0]?.reason}`
       : `the installation is not one version: lightningd is ${reference}, ${disagreeing.length} of ${rows.length} programs are not`;
-  const { hint } = stateOf(listing, nowNs());
+  const hint =
+    reference === undefined && isScript(`${directory}/${program}`)
+      ? 'it is a script, and what it executes beside itself is not in a snapshot: name that lightningd in its place'
+      : stateOf(listing, nowNs()).hint;
   return {
     unsettled: new HoldfastError('GATE', message, {
       path: program,
