@@ -71,7 +71,7 @@ export async function guard({ lightningds, after }: GuardOptions, context: Conte
       .filter(({ runsFrom }) => runsFrom === 'unknown')
       .map(({ pid, user }) => `PID ${pid} of ${user} may not be looked into`),
     ...found.hidden.map(({ pidFile }) => `${pidFile} is locked by a process that cannot be seen`),
-    ...(nodes.length === 0 ? blind : []),
+    ...blind,
   ];
   const breaks = nodes.some(({ runsFrom, replaced, libraries }) => {
     return libraries !== null || (runsFrom === 'installation' && (!after || replaced));

@@ -2,6 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   appendFileSync,
+  chownSync,
   copyFileSync,
   mkdirSync,
   readFileSync,
@@ -11,7 +12,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { HOLDFAST, holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
+import { HOLDFAST, HOLDFAST_FOR_OTHERS, holdfast, ORDINARY_USER, snapshotJson } from '../helpers/holdfast.ts';
 import { inMountNamespace } from '../helpers/in-namespace.ts';
 import { noMounts } from '../helpers/mounts.ts';
 import { works } from '../helpers/running.ts';
@@ -267,6 +268,29 @@ test("another user's plain node is found by root, and by an ordinary user too", 
   const report = readJson('guard', called.stdout);
   expect(called.status).toBe(1);
   expect(report.nodes).toContainEqual(expect.objectContaining({ user: 'root', runsFrom: 'installation' }));
+});
+
+test("guard of a user who does not see others' processes does not say that there are none, though he sees his own", async ctx => {
+  if (process.geteuid?.() !== 0) ctx.skip('needs root, to start a node of another user');
+  const reason = noMounts();
+  if (reason !== undefined) ctx.skip(reason);
+  const dir = tempDir();
+  const installed = makeCInstallation(dir, 'v25.12');
+  const [own, others] = ['own', 'others'].map(name => join(dir, name)) as [string, string];
+  mkdirSync(own);
+  chownSync(own, ORDINARY_USER, ORDINARY_USER);
+  const user = ['setpriv', `--reuid=${ORDINARY_USER}`, `--regid=${ORDINARY_USER}`, '--clear-groups'];
+  await startNode(installed, others);
+  const node = await startNode(installed, own, {
+    command: [...user, HOLDFAST_FOR_OTHERS, 'run', installed.lightningd],
+  });
+  const guard = [...user, HOLDFAST_FOR_OTHERS, 'guard', '--json', '--', installed.lightningd];
+  const script = 'mount -t proc -o hidepid=2 proc /proc; exec "$@"';
+  const called = spawnSync('unshare', ['-m', 'sh', '-ec', script, 'sh', ...guard], { encoding: 'utf8' });
+  const report = readJson('guard', called.stdout);
+  expect(report.nodes.map(({ pid }: { pid: number }) => pid)).toEqual([node.pid]);
+  expect(report).toMatchObject({ verdict: 'unknown', unknowns: [expect.stringContaining('hidepid=2')] });
+  expect(called.status).toBe(2);
 });
 
 test.for([
