@@ -6,9 +6,9 @@
  * Refuses a tree with changes that the source would not have (--dirty: all the same, for tests), and a version that
  * CHANGELOG.md does not begin with.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { ensureDirSync, readJsonSync, removeSync } from 'fs-extra/esm';
@@ -22,6 +22,12 @@ const directory = resolve(words.find(word => !word.startsWith('--')) ?? join(che
 const newest = releaseDate();
 if (newest.version !== version)
   fail(`package.json says ${version}, and CHANGELOG.md begins with ${newest.version}`);
+const { stdout: top } = spawnSync('git', ['rev-parse', '--show-toplevel'], {
+  cwd: checkout,
+  encoding: 'utf8',
+});
+if ((top ?? '').trim() !== realpathSync(checkout))
+  fail(`${checkout} is no checkout of git: a release is made of a commit`);
 const changes = run('git', ['status', '--porcelain', '--untracked-files=no']);
 if (changes !== '' && !words.includes('--dirty'))
   fail(`there are changes that are not committed:\n${changes}`);

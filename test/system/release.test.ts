@@ -46,3 +46,15 @@ test('makes source, package, Debian package and SHA256SUMS, and twice the same b
   });
   expect(sums[1]).toBe(sums[0]);
 });
+
+test('without a commit to make it of it makes nothing, and says so', ctx => {
+  if (!works('git', '-C', checkout, 'rev-parse', 'HEAD')) ctx.skip('this is no checkout of git');
+  const dir = clone();
+  rmSync(join(dir, '.git'), { recursive: true });
+  expect(release(dir)).toMatchObject({
+    status: 1,
+    stdout: '',
+    stderr: `release: ${dir} is no checkout of git: a release is made of a commit\n`,
+  });
+  expect(readdirSync(dir)).not.toContain('dist-release');
+});
