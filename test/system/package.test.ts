@@ -81,6 +81,20 @@ test('docs/json.md names each field of a schema in the section of its command', 
   }
 });
 
+test('who says that the environment stays names the variable that does not', () => {
+  for (const file of [
+    'README.md',
+    'SECURITY.md',
+    'docs/launch.md',
+    'docs/man/holdfast.1.md',
+    'docs/man/holdfast-run.1.md',
+  ])
+    expect([file, readFileSync(join(checkout, file), 'utf8')]).toEqual([
+      file,
+      expect.stringContaining('LD_LIBRARY_PATH'),
+    ]);
+});
+
 describe('the manual pages', () => {
   const pages = readdirSync(join(checkout, 'dist/man'))
     .sort((a, b) => a.length - b.length) // holdfast.1 first
