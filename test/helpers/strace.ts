@@ -86,7 +86,7 @@ export function inject(
     if (path === undefined && what.startsWith('error=')) filter.push('--seccomp-bpf');
     const { status, signal, stdout, stderr } = spawnSync(
       'strace',
-      ['-f', '-y', '-qq', '-o', log, ...filter, ...command],
+      ['-f', '-y', '--quiet=all', '-o', log, ...filter, ...command],
       {
         encoding: 'utf8',
         timeout: 60_000,

@@ -55,5 +55,13 @@ test('a first snapshot takes one more', () => {
 test('status of a node takes three, and no koffi', async () => {
   const { installed, lightningd, lightningDir, place } = makeNode();
   await startNode(installed, lightningDir, { command: [HOLDFAST, 'run', lightningd] });
-  expect(loadedBy('status', place)).toEqual(['cli.cjs', 'core.cjs', 'rolldown-runtime.cjs', 'nodes.cjs']);
+  // files that are not root's may have been altered: they are looked at
+  const closer = process.geteuid?.() === 0 ? [] : ['altered.cjs'];
+  expect(loadedBy('status', place)).toEqual([
+    'cli.cjs',
+    'core.cjs',
+    'rolldown-runtime.cjs',
+    'nodes.cjs',
+    ...closer,
+  ]);
 });
