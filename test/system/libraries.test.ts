@@ -334,6 +334,7 @@ test('a library that is missing is refused by the gate, with program and library
   expect(refused.stderr).toMatch(/plugins\/bcli +libstandin\.so\.1/);
   expect(readdirSync(join(dir, 'lightning/subdaemons')).filter(name => name !== '.lock')).toEqual([]);
   const taken = holdfast(['snapshot', '--no-gate', ...words]);
+  expect(taken.stderr).toMatch(/cannot be had; bin\/lightningd: libstandin\.so\.1: /);
   expect(taken).toMatchObject({ status: 0, stderr: expect.stringContaining('cannot be loaded') });
 });
 

@@ -37,7 +37,7 @@ export async function askLoader(work: Work): Promise<Unsettled | undefined> {
     const { refuseBroken } = await import('../libraries/refusal.ts');
     const refusal = await refuseBroken(broken);
     if (isRefused && terms.gate) return { unsettled: refusal };
-    work.warnings.push([refusal.message, ...refusal.details].join('; '));
+    work.warnings.push([refusal.message, ...refusal.details.map(inLine)].join('; '));
   }
   work.libraries = found;
   await work.lock();
@@ -91,4 +91,9 @@ function refusePath(path: string): void {
       hint: ['--snapshot-dir=DIR names another store', '--libraries=leave takes the system’s libraries'],
     },
   );
+}
+
+/** A row of a table without its columns. */
+function inLine(row: string): string {
+  return row.trim().replace(/ {2,}/, ': ');
 }
