@@ -313,6 +313,8 @@ printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' >/etc/systemd/system/l
 said foreign holdfast adopt --undo
 said later holdfast adopt
 said missing holdfast adopt lightning
+systemctl mask other >/dev/null 2>&1
+said doctor-masked holdfast doctor other
 said template holdfast adopt lightningd@
 said no-unit holdfast adopt lightningd.timer
 said user setpriv --reuid=4711 --regid=4711 --clear-groups holdfast adopt
@@ -325,6 +327,9 @@ said user setpriv --reuid=4711 --regid=4711 --clear-groups holdfast adopt
   expect(out['doctor-after']).toMatch(/^ok .* unit .*starts lightningd from a snapshot$/m);
   expect(out['doctor-changed']).toMatch(
     /^warning .* unit .* of an ExecStart= that the unit has no more\n +sudo holdfast adopt/m,
+  );
+  expect(out['doctor-masked']).toMatch(
+    /^warning .* unit .*other.service is masked: systemd does not start it\n +systemctl status other.service$/m,
   );
   expect(out.first).toMatch(/^written .*status 0\n$/ms);
   expect(out.same).toMatch(/^'.*' is there already, as it should be\n.*status 0\n$/ms);

@@ -26,6 +26,8 @@ export function checkUnit(systemd: Systemd, name: string, context: Context): Doc
   }
   if (shown.LoadState === 'not-found')
     return ok(`there is no unit ${name} (holdfast doctor UNIT looks at another)`);
+  if (shown.LoadState !== 'loaded')
+    return warning(`${name} is ${shown.LoadState}: systemd does not start it`, `systemctl status ${name}`);
   if (isHoldfastByName(systemd.programOf(name), context))
     return ok(`${name} starts lightningd from a snapshot: its program is a link to holdfast`);
   if (!/[/ ]holdfast (--?\S+ )*run /.test(shown.ExecStart ?? '')) {
