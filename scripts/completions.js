@@ -216,7 +216,7 @@ function fish() {
   const answers = {
     words: words => `-x -a ${quoted(words.join(' '))}`,
     directory: () => `-x -a '(__fish_complete_directories)'`,
-    file: () => '-r -F',
+    file: () => '-F',
     snapshot: () => `-a 'current (__holdfast_snapshots)'`,
     command: () => `-x -a '(__fish_complete_subcommand --fcs-skip=2)'`,
     none: () => '-x',
@@ -237,6 +237,13 @@ function fish() {
     "        string match -qr -- '^-(?!-$)' $word; or return 1",
     '    end',
     'end',
+    '# Options take their values behind an equals sign, and not as the next word.',
+    'function __holdfast_at_name',
+    "    string match -qr -- '^-[^=]*$' (commandline -ct)",
+    'end',
+    'function __holdfast_at_value',
+    "    string match -q -- '--*=*' (commandline -ct)",
+    'end',
     'complete -c holdfast -f',
     ...commands.map(
       ({ name, summary }) => `complete -c holdfast -n __fish_use_subcommand -a ${name} -d ${quoted(summary)}`,
@@ -245,16 +252,20 @@ function fish() {
     `complete -c holdfast -n '__fish_seen_subcommand_from help' -a ${quoted(commands.map(({ name }) => name).join(' '))}`,
   ];
   for (const { name, options, operand } of commands) {
-    const seen = `complete -c holdfast -n '__fish_seen_subcommand_from ${name}'`;
-    const taken =
-      operand === 'command'
-        ? `complete -c holdfast -n '__fish_seen_subcommand_from ${name}; and __holdfast_takes_options'`
-        : seen;
-    for (const option of options) {
-      const answer = option.takesValue ? ` -r ${answers[option.kind](option.words)}` : '';
-      lines.push(`${taken} -l ${option.name}${answer} -d ${quoted(option.help)}`);
+    const seen = `__fish_seen_subcommand_from ${name}`;
+    const taken = operand === 'command' ? `${seen}; and __holdfast_takes_options` : seen;
+    for (const { name, help, takesValue, kind, words } of options) {
+      const said = `-d ${quoted(help)}`;
+      if (!takesValue) {
+        lines.push(`complete -c holdfast -n '${taken}' -l ${name} ${said}`);
+        continue;
+      }
+      lines.push(
+        `complete -c holdfast -n '${taken}; and __holdfast_at_name' -a '--${name}=' ${said}`,
+        `complete -c holdfast -n '${taken}; and __holdfast_at_value' -l ${name} -r ${answers[kind](words)} ${said}`,
+      );
     }
-    if (operand !== 'none') lines.push(`${seen} ${operand === 'file' ? '-F' : answers[operand]([])}`);
+    if (operand !== 'none') lines.push(`complete -c holdfast -n '${seen}' ${answers[operand]([])}`);
   }
   return `${lines.join('\n')}\n`;
 }
