@@ -76,11 +76,22 @@ test('where Landlock is too old to allow them, it is said', async ctx => {
   const reason = noStrace();
   if (reason !== undefined) ctx.skip(reason);
   const { installed, lightningDir, plugin, result } = makeMover();
-  // the kernel says that it knows the first version of the interface alone
+  // the kernel says that it knows the first version of the interface alone; -D: what we start, and end, is the node
   const oldKernel = 'inject=landlock_create_ruleset:retval=1:when=1';
   const node = await startNode(installed, lightningDir, {
     command: [
-      ...['strace', '-f', '-qq', '-o', '/dev/null', '-e', 'trace=landlock_create_ruleset', '-e', oldKernel],
+      ...[
+        'strace',
+        '-D',
+        '-f',
+        '-qq',
+        '-o',
+        '/dev/null',
+        '-e',
+        'trace=landlock_create_ruleset',
+        '-e',
+        oldKernel,
+      ],
       ...[HOLDFAST, 'run', '--confine', installed.lightningd],
     ],
     args: [`--plugin=${plugin}`],
