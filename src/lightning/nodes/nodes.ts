@@ -10,6 +10,7 @@ import { inodeKey, readExe } from '../../linux/proc/image.ts';
 import {
   descendantsOf,
   effectiveUidOf,
+  hasEnded,
   listProcesses,
   type Process,
   type ProcessList,
@@ -85,7 +86,10 @@ export function findNodes(search: NodeSearch = {}): Nodes {
   }
 }
 
-/** `outdated`: a PID file is locked by a process that was not there, or was another program, when processes were listed. */
+/**
+ * `outdated`: a PID file is locked by a process that was not there, or was another program, when processes were listed; or one
+ * that cannot be placed was just becoming another program.
+ */
 function look(search: NodeSearch): Nodes & { readonly outdated: boolean } {
   const proc = search.proc ?? '/proc';
   const list = listProcesses(proc);
@@ -97,6 +101,7 @@ function look(search: NodeSearch): Nodes & { readonly outdated: boolean } {
     .filter(candidate => pidFiles.has(candidate.process.pid) || isMain(candidate, candidates, list.processes))
     .sort((a, b) => a.process.pid - b.process.pid);
   const { nodes, unplaced } = divide(mains, pidFiles, search.lightningDir);
+  const there = unplaced.filter(({ process }) => !hasEnded(process, proc));
   const describe = ({ process, uid, program, place }: Placed): LightningNode => ({
     process,
     uid,
@@ -110,10 +115,10 @@ function look(search: NodeSearch): Nodes & { readonly outdated: boolean } {
   });
   return {
     nodes: nodes.map(describe),
-    unplaced: unplaced.map(describe),
+    unplaced: there.map(describe),
     hidden: hidden.map(({ uid, ...node }) => ({ ...node, user: userName(uid) })),
     limits: list.limits,
-    outdated,
+    outdated: outdated || there.some(({ process }) => isPassing(process, proc)),
   };
 }
 
@@ -192,6 +197,12 @@ function divide(
 /** Would a process of this number be listed? Then one that was not is new, or has ended since. */
 function canSee({ closed, limits }: ProcessList, pid: number): boolean {
   return limits.every(({ kind }) => kind === 'other-users') && !closed.some(process => process.pid === pid);
+}
+
+/** In the middle of execve(2) a process has no arguments (proc_pid_cmdline(5)). */
+function isPassing(process: Process, proc: string): boolean {
+  const { argv, exe } = process;
+  return (argv.length === 0 && exe.kind === 'file') || executesAnother(process, proc);
 }
 
 /** Has it become another program since it was listed, as a launcher becomes its node? */

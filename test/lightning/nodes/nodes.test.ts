@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureDirSync } from 'fs-extra/esm';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -33,6 +33,16 @@ function fakeLightningd(directory = running.directory()): string {
 function nodeOf(pid: number, search: NodeSearch = {}): LightningNode | undefined {
   return findNodes(search).nodes.find(node => node.process.pid === pid);
 }
+
+test('a lightningd that only begins and ends, again and again, is no node whose directory is not known', async () => {
+  const path = lightningDir();
+  const passing = join(running.directory(), 'lightningd');
+  copyFileSync('/bin/true', passing);
+  await running.start('sh', ['-c', `while :; do '${passing}' --lightning-dir=/nowhere; done`]);
+  await until('the first', () => findNodes().nodes.length > 0 || findNodes().unplaced.length > 0 || true);
+  const found = Array.from({ length: 300 }, () => findNodes({ lightningDir: path }).unplaced.length);
+  expect(found.filter(Boolean)).toEqual([]);
+});
 
 /** Holds a PID file as lightningd does, then becomes what follows. */
 const HOLD =
