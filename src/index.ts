@@ -15,7 +15,7 @@ import { type SnapshotResult, snapshot } from './commands/snapshot.ts';
 import type { PrepareOptions } from './commands/take/prepare.ts';
 import { HoldfastError } from './errors.ts';
 import { absolutePath } from './linux/files/path.ts';
-import { METHODS } from './snapshot/store/placement.ts';
+import { METHODS } from './snapshot/record/placement.ts';
 import {
   type SnapshotReport,
   type VerifyOptions,

@@ -53,7 +53,7 @@ export function isArchive(path: string): boolean {
   }
 }
 
-/** Has anybody written to it since it was opened? Every write moves the ctime; see snapshot/store/identity.ts for the tick. */
+/** Has anybody written to it since it was opened? Every write moves the ctime; see snapshot/record/identity.ts for the tick. */
 export function hasChanged({ fd, stat }: Archive): boolean {
   const now = fstatSync(fd, { bigint: true });
   return now.size !== stat.size || now.mtimeNs !== stat.mtimeNs || now.ctimeNs !== stat.ctimeNs;

@@ -2,7 +2,7 @@
  * The commands and options of holdfast, in one table: what the word reader accepts, what --help shows, and the
  * types of what a command gets, all come from here. Pure.
  */
-import { METHODS } from '../snapshot/store/placement.ts';
+import { METHODS } from '../snapshot/record/placement.ts';
 
 /** What `run --on-upgrade` may do. */
 export const ON_UPGRADE = ['restart', 'notify'] as const;

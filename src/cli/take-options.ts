@@ -3,7 +3,7 @@ import type { ArchiveChecksum } from '../archive/checksum.ts';
 import type { PrepareOptions } from '../commands/take/prepare.ts';
 import { HoldfastError, quote } from '../errors.ts';
 import { absolutePath } from '../linux/files/path.ts';
-import { METHODS, type Method } from '../snapshot/store/placement.ts';
+import { METHODS, type Method } from '../snapshot/record/placement.ts';
 import type { Surroundings } from './context.ts';
 import { LIBRARIES } from './table.ts';
 import type { GivenOptions, Request } from './words.ts';

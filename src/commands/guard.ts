@@ -11,7 +11,7 @@ import { findNodes, type LightningNode } from '../lightning/nodes/nodes.ts';
 import { absolutePath } from '../linux/files/path.ts';
 import { serviceOf } from '../linux/proc/cgroup.ts';
 import { inodeKey } from '../linux/proc/image.ts';
-import { recordAt } from '../snapshot/store/find-records.ts';
+import { recordAt } from '../snapshot/record/find-records.ts';
 import { type Verdict, worst } from '../verdict.ts';
 import type { Context } from './context.ts';
 import { whyRestart } from './libraries/now.ts';

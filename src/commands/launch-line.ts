@@ -3,8 +3,8 @@ import { statSync } from 'node:fs';
 import { quote } from '../errors.ts';
 import type { Directory } from '../linux/files/directory.ts';
 import { ownersAbove, whyNeverLinked } from '../snapshot/place/linkable.ts';
+import type { Placement } from '../snapshot/record/placement.ts';
 import { isHeldLibrary } from '../snapshot/store/layout.ts';
-import type { Placement } from '../snapshot/store/placement.ts';
 import type { Taken } from '../snapshot/take/terms.ts';
 
 const PLURALS: Readonly<Record<Placement, string>> = {

@@ -2,9 +2,9 @@
 import { HoldfastError, quote } from '../errors.ts';
 import { refuseMissingConf } from '../lightning/config/options.ts';
 import type { FallbackOrigin } from '../snapshot/fallback/candidates.ts';
+import type { PLACEMENTS } from '../snapshot/record/placement.ts';
+import type { SnapshotRecord } from '../snapshot/record/record.ts';
 import { isHeldLibrary, STORE_NAME } from '../snapshot/store/layout.ts';
-import type { PLACEMENTS } from '../snapshot/store/placement.ts';
-import type { SnapshotRecord } from '../snapshot/store/record.ts';
 import type { Context } from './context.ts';
 import { asUser, foreignOwner, warnOfForeignStore } from './take/foreign-owner.ts';
 import { type Prepared, type PrepareOptions, prepare } from './take/prepare.ts';

@@ -1,6 +1,7 @@
 /** One file of a manifest: its fields, its bytes in the tree, and the checks at the door. Pure. */
 import { concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { HoldfastError, quote } from '../errors.ts';
+import { isHeldLibrary, OUR_FILES } from './beside.ts';
 import { checkEntryPath, MAX_PATH_BYTES } from './path.ts';
 import { leafHash, type Sha256 } from './tree.ts';
 
@@ -32,20 +33,14 @@ export function entryLeaf(file: ManifestFile, sha256: Sha256): Uint8Array {
   return leafHash(entryBytes(file), sha256);
 }
 
-/** What holdfast puts at the top of a snapshot beside its entries: snapshot/store/layout.ts says what each is. */
-const BESIDE = new Set(['manifest.json', 'SHA256SUMS', '.record.json', 'libraries.json']);
 const IS_BESIDE = 'is that of no entry: holdfast has it beside them';
-
-function isBesideEntries(path: string): boolean {
-  return BESIDE.has(path) || path.startsWith('.libraries/');
-}
 
 /** Reads a value as an entry. @throws HoldfastError `MANIFEST_INVALID` that names it by `what` */
 export function readEntry(value: unknown, what: string): ManifestFile {
   const fields = readFields(value, FILE_KEYS, what);
   const { path, mode, size, sha256 } = fields;
   if (typeof path !== 'string') throw invalid(`${what}: path`, 'a string', path);
-  const reason = checkEntryPath(path) ?? (isBesideEntries(path) ? IS_BESIDE : undefined);
+  const reason = checkEntryPath(path) ?? (OUR_FILES.has(path) || isHeldLibrary(path) ? IS_BESIDE : undefined);
   if (reason !== undefined) {
     throw new HoldfastError(
       'MANIFEST_INVALID',

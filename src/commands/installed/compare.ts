@@ -17,10 +17,10 @@ import { fileMode } from '../../manifest/entry.ts';
 import { type ManifestFile, makeManifest } from '../../manifest/manifest.ts';
 import { sha256 } from '../../snapshot/hash/digest.ts';
 import { hashFiles } from '../../snapshot/hash/hash.ts';
-import type { AlteredFile } from '../../snapshot/store/altered.ts';
-import { agrees, identityOf } from '../../snapshot/store/identity.ts';
+import type { AlteredFile } from '../../snapshot/record/altered.ts';
+import { agrees, identityOf } from '../../snapshot/record/identity.ts';
+import { isOfBoot, type SnapshotRecord } from '../../snapshot/record/record.ts';
 import { isHeldLibrary } from '../../snapshot/store/layout.ts';
-import { isOfBoot, type SnapshotRecord } from '../../snapshot/store/record.ts';
 
 /** The installation as it is now. */
 export interface InstalledNow {

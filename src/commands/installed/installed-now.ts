@@ -10,10 +10,10 @@ import { realpathSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { errnoWords, quote } from '../../errors.ts';
 import { Directory } from '../../linux/files/directory.ts';
-import { agrees, fileIdentity, ownerOf } from '../../snapshot/store/identity.ts';
+import { agrees, fileIdentity, ownerOf } from '../../snapshot/record/identity.ts';
+import type { SnapshotRecord } from '../../snapshot/record/record.ts';
 import { RECORD_NAME, STORE_NAME } from '../../snapshot/store/layout.ts';
-import type { SnapshotRecord } from '../../snapshot/store/record.ts';
-import { isProven } from '../../snapshot/take/by-record.ts';
+import { isProven } from '../../snapshot/take/prove/by-record.ts';
 import type { Asker, Compared, InstalledNow, Viewer } from './compare.ts';
 
 /** What came of comparing a snapshot with its installation. */
@@ -73,7 +73,7 @@ async function alteredOf(
   intact: boolean,
 ): Promise<Pick<InstalledNow, 'altered' | 'remedy'>> {
   if (intact && record.files.every(({ sourceIs }) => ownerOf(sourceIs)?.uid === 0n)) return NONE;
-  const { alteredFiles, wordAltered } = await import('../../snapshot/store/altered.ts');
+  const { alteredFiles, wordAltered } = await import('../../snapshot/record/altered.ts');
   const altered = alteredFiles(record);
   return { altered, remedy: wordAltered(altered)?.hints ?? [] };
 }

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { errnoOf } from '../../errors.ts';
 import { readBootId } from '../../linux/proc/boot-id.ts';
-import { recordAt } from '../../snapshot/store/find-records.ts';
-import type { SnapshotRecord } from '../../snapshot/store/record.ts';
+import { recordAt } from '../../snapshot/record/find-records.ts';
+import type { SnapshotRecord } from '../../snapshot/record/record.ts';
 import { type Comparison, compare } from './installed-now.ts';
 
 /** Looks at each snapshot once, whoever asks, and compares each with its installation once. */

@@ -1,8 +1,8 @@
 /** A snapshot's files against what was placed: overwritten in place, missing, or pinned by a process. Only looks. */
 import { type BigIntStats, closeSync, constants, lstatSync, openSync } from 'node:fs';
-import { agrees, identityOf } from '../../snapshot/store/identity.ts';
-import { pinAt, reach, targetOf } from '../../snapshot/store/pinned.ts';
-import type { RecordedFile, SnapshotRecord } from '../../snapshot/store/record.ts';
+import { agrees, identityOf } from '../../snapshot/record/identity.ts';
+import { pinAt, reach, targetOf } from '../../snapshot/record/pinned.ts';
+import type { RecordedFile, SnapshotRecord } from '../../snapshot/record/record.ts';
 
 /** A snapshot's files as they are for its node. */
 export interface PlacedNow {

@@ -4,9 +4,9 @@
  */
 import { existsSync, readlinkSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { agrees, fileIdentity } from '../../snapshot/store/identity.ts';
+import { agrees, fileIdentity } from '../../snapshot/record/identity.ts';
+import { isOfBoot, type RecordedFile, type SnapshotRecord } from '../../snapshot/record/record.ts';
 import { isHeldLibrary } from '../../snapshot/store/layout.ts';
-import { isOfBoot, type RecordedFile, type SnapshotRecord } from '../../snapshot/store/record.ts';
 
 /** What was found. */
 export interface LibrariesNow {

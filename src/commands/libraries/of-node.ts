@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { HoldfastError } from '../../errors.ts';
 import type { LightningNode } from '../../lightning/nodes/nodes.ts';
 import { readBootId } from '../../linux/proc/boot-id.ts';
-import type { SnapshotRecord } from '../../snapshot/store/record.ts';
+import type { SnapshotRecord } from '../../snapshot/record/record.ts';
 import type { NodeOrigin } from '../running/node-snapshot.ts';
 import { heldNow, type LibrariesNow } from './now.ts';
 import type { Startable } from './system.ts';

@@ -1,7 +1,7 @@
 /** Subdaemons of a node that run from another place than its snapshot. Only judges what was listed. */
 import type { LightningNode } from '../../lightning/nodes/nodes.ts';
 import { inodeKey } from '../../linux/proc/image.ts';
-import type { SnapshotRecord } from '../../snapshot/store/record.ts';
+import type { SnapshotRecord } from '../../snapshot/record/record.ts';
 import { rootOf } from './node-snapshot.ts';
 
 /** A process, and what it executes, as a path in its own mount namespace. */

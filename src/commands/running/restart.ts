@@ -1,6 +1,6 @@
 /** Is a restart of a node pending, and why? Only judges what was looked at. */
 import { orderOf } from '../../lightning/installation/version-order.ts';
-import type { SnapshotRecord } from '../../snapshot/store/record.ts';
+import type { SnapshotRecord } from '../../snapshot/record/record.ts';
 import type { InstalledNow } from '../installed/compare.ts';
 import { type LibrariesNow, whyRestart } from '../libraries/now.ts';
 import type { NodeOrigin } from './node-snapshot.ts';

@@ -10,7 +10,7 @@ import { type Archive, openArchive } from '../../archive/open.ts';
 import { HoldfastError, quote } from '../../errors.ts';
 import type { Directory } from '../../linux/files/directory.ts';
 import { nowNs, sleep } from '../../linux/time.ts';
-import { identityOf, isRacy, TICK_NS } from '../../snapshot/store/identity.ts';
+import { identityOf, isRacy, TICK_NS } from '../../snapshot/record/identity.ts';
 import { stagingName } from '../../snapshot/store/layout.ts';
 import { removeTree } from '../../snapshot/store/remove-tree.ts';
 import type { Listing, Source, Unsettled, Versions } from '../../snapshot/take/source.ts';

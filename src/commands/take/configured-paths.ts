@@ -8,7 +8,7 @@ import { HoldfastError, quote } from '../../errors.ts';
 import type { LightningOptions, ProgramOption } from '../../lightning/config/lightning-options.ts';
 import { type NamedPrograms, programsNamedBy } from '../../lightning/installation/named.ts';
 import { namesIn, realPathOf, statOf } from '../../linux/files/look.ts';
-import type { SnapshotRecord } from '../../snapshot/store/record.ts';
+import type { SnapshotRecord } from '../../snapshot/record/record.ts';
 
 /** What lightningd is started with. */
 export interface MendedArguments {

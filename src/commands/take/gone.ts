@@ -7,7 +7,7 @@ import { type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { HoldfastError } from '../../errors.ts';
 import { monotonicMs, sleep } from '../../linux/time.ts';
-import { recordsOf } from '../../snapshot/store/find-records.ts';
+import { recordsOf } from '../../snapshot/record/find-records.ts';
 import type { Unsettled } from '../../snapshot/take/source.ts';
 import { underWayError } from '../../snapshot/take/under-way.ts';
 import type { Context } from '../context.ts';

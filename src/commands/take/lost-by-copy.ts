@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { quote } from '../../errors.ts';
 import { hasCapabilities } from '../../linux/files/xattr.ts';
+import type { Placement } from '../../snapshot/record/placement.ts';
+import type { SnapshotRecord } from '../../snapshot/record/record.ts';
 import { isHeldLibrary } from '../../snapshot/store/layout.ts';
-import type { Placement } from '../../snapshot/store/placement.ts';
-import type { SnapshotRecord } from '../../snapshot/store/record.ts';
 
 /** Where AppArmor's profiles lie, each named for the path it is bound to with dots for slashes (apparmor.d(5)). */
 const PROFILES = '/etc/apparmor.d';

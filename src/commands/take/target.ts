@@ -46,9 +46,9 @@ export async function findTarget(options: TimelyOptions, context: Context): Prom
     const launch = { cwd, home: environment.HOME };
     const { lightningDir, answersOnly } = readLightningOptions(options.args, launch, 'ours');
     const store = options.snapshotDir ?? `${lightningDir}/${STORE_NAME}`;
-    const records = (await import('../../snapshot/store/find-records.ts')).recordsOf(paths, store);
+    const records = (await import('../../snapshot/record/find-records.ts')).recordsOf(paths, store);
     if (error.code === 'NOT_EXECUTABLE') {
-      (await import('../../snapshot/store/altered.ts')).refuseAltered(error, records);
+      (await import('../../snapshot/record/altered.ts')).refuseAltered(error, records);
     }
     if (answersOnly) throw error;
     const sought = { paths, wasThere: records.length > 0, settleMs: options.settleMs };

@@ -1,8 +1,8 @@
 /** What is said of a snapshot that was taken. Only looks; what is seldom needed is loaded then. */
 import { quote, visible } from '../../errors.ts';
 import { isScript } from '../../linux/script.ts';
+import type { Method } from '../../snapshot/record/placement.ts';
 import { isHeldLibrary } from '../../snapshot/store/layout.ts';
-import type { Method } from '../../snapshot/store/placement.ts';
 import type { Taken } from '../../snapshot/take/terms.ts';
 import type { Context } from '../context.ts';
 

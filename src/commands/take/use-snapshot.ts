@@ -6,14 +6,14 @@
 import { basename, dirname } from 'node:path';
 import { HoldfastError, quote } from '../../errors.ts';
 import { Directory } from '../../linux/files/directory.ts';
+import { readRecord } from '../../snapshot/record/record.ts';
 import { setCurrent } from '../../snapshot/store/current.ts';
 import { findByName } from '../../snapshot/store/in-use.ts';
 import { STORE_NAME } from '../../snapshot/store/layout.ts';
 import { lockStore } from '../../snapshot/store/lock.ts';
-import { readRecord } from '../../snapshot/store/record.ts';
 import { openStore } from '../../snapshot/store/store.ts';
-import { isOurs } from '../../snapshot/take/by-record.ts';
 import { checkProgram } from '../../snapshot/take/checks.ts';
+import { isOurs } from '../../snapshot/take/prove/by-record.ts';
 import type { Taken } from '../../snapshot/take/terms.ts';
 import type { Context } from '../context.ts';
 import { placedNow } from '../installed/placed-files.ts';

@@ -1,6 +1,6 @@
 /** Whether now is a good moment for a restart: `--restart-window`, then `--restart-if`, once for one upgrade. */
 import { monotonicMs } from '../../linux/time.ts';
-import type { SnapshotRecord } from '../../snapshot/store/record.ts';
+import type { SnapshotRecord } from '../../snapshot/record/record.ts';
 import type { SnapshotResult } from '../snapshot.ts';
 import type { Children } from './children.ts';
 import { type Announcer, due, shown } from './notify.ts';

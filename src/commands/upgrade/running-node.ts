@@ -4,8 +4,8 @@ import { basename, dirname } from 'node:path';
 import { HoldfastError, quote } from '../../errors.ts';
 import { Directory } from '../../linux/files/directory.ts';
 import { sleep } from '../../linux/time.ts';
+import { readRecord, type SnapshotRecord } from '../../snapshot/record/record.ts';
 import { isSnapshotName } from '../../snapshot/store/layout.ts';
-import { readRecord, type SnapshotRecord } from '../../snapshot/store/record.ts';
 import type { Child } from './children.ts';
 import { within } from './within.ts';
 

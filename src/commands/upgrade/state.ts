@@ -1,8 +1,8 @@
 /** How an installation looks from outside, without reading a file of it: to compare two moments. Only looks. */
 import { lstatSync, realpathSync } from 'node:fs';
 import { errnoOf } from '../../errors.ts';
-import { directoryIdentity, fileIdentity } from '../../snapshot/store/identity.ts';
-import type { SnapshotRecord } from '../../snapshot/store/record.ts';
+import { directoryIdentity, fileIdentity } from '../../snapshot/record/identity.ts';
+import type { SnapshotRecord } from '../../snapshot/record/record.ts';
 
 /**
  * Where the name leads, and of each directory and file of the installation what changes with its content. Not the

@@ -11,7 +11,7 @@ import { type DirectoryEvent, INTEREST, Inotify } from '../../linux/files/inotif
 import { POLL, waitForAny } from '../../linux/poll.ts';
 import { makePipe } from '../../linux/process/spawn.ts';
 import { sleep } from '../../linux/time.ts';
-import type { SnapshotRecord } from '../../snapshot/store/record.ts';
+import type { SnapshotRecord } from '../../snapshot/record/record.ts';
 import { stateOf } from './state.ts';
 import { wayTo } from './way.ts';
 

@@ -5,9 +5,9 @@
 import { type BigIntStats, lstatSync, readlinkSync } from 'node:fs';
 import { dirname, isAbsolute } from 'node:path';
 import { nowNs, sleep } from '../../linux/time.ts';
-import type { Settling } from '../store/boot.ts';
-import { agrees, directoryIdentity, fileIdentity, isRacy, TICK_NS } from '../store/identity.ts';
-import type { LibraryEvidence } from '../store/record.ts';
+import type { Settling } from '../record/boot.ts';
+import { agrees, directoryIdentity, fileIdentity, isRacy, TICK_NS } from '../record/identity.ts';
+import type { LibraryEvidence } from '../record/record.ts';
 
 const CACHE = '/etc/ld.so.cache';
 

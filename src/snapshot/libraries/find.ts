@@ -9,8 +9,8 @@ import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import { linksOnTheWay } from '../../linux/files/links.ts';
 import { type Dynamic, readDynamic } from '../../linux/loader/dynamic.ts';
 import { askLoader, belongsToLoader, isGlibcLoader, type LoaderAnswer } from '../../linux/loader/loader.ts';
+import type { LibraryEvidence, RecordedLink } from '../record/record.ts';
 import { LIBRARIES_DIR } from '../store/layout.ts';
-import type { LibraryEvidence, RecordedLink } from '../store/record.ts';
 import { isLibraryName } from './document.ts';
 import { noteEvidence } from './evidence.ts';
 

@@ -18,8 +18,8 @@ import {
 import { errnoOf, errnoWords, HoldfastError, quote, systemError } from '../../errors.ts';
 import type { Directory } from '../../linux/files/directory.ts';
 import { cloneFile } from '../../linux/files/reflink.ts';
+import { type Method, type Placement, placementsBy } from '../record/placement.ts';
 import { isHeldLibrary } from '../store/layout.ts';
-import { type Method, type Placement, placementsBy } from '../store/placement.ts';
 import { type Owners, whyNeverLinked } from './linkable.ts';
 
 /** The file to place: its path in the snapshot, where it is now, and what it was when it was listed. */

@@ -12,6 +12,16 @@
  */
 import { randomBytes } from '../../linux/random.ts';
 
+export {
+  isHeldLibrary,
+  LIBRARIES_DIR,
+  LIBRARIES_NAME,
+  MANIFEST_NAME,
+  OUR_FILES,
+  RECORD_NAME,
+  SHA256SUMS_NAME,
+} from '../../manifest/beside.ts';
+
 /** The store's directory below a lightning-dir. */
 export const STORE_NAME = 'subdaemons';
 /** The file whose flock guards build and wipe. */
@@ -20,30 +30,8 @@ export const LOCK_NAME = '.lock';
 export const CACHEDIR_TAG_NAME = 'CACHEDIR.TAG';
 /** The symbolic link to the snapshot built or launched last. */
 export const CURRENT_NAME = 'current';
-/** In a snapshot: the manifest, written last. */
-export const MANIFEST_NAME = 'manifest.json';
-/** In a snapshot: the same digests for `sha256sum -c`. */
-export const SHA256SUMS_NAME = 'SHA256SUMS';
-/** In a snapshot: the cache that proves it without hashing. */
-export const RECORD_NAME = '.record.json';
-/** In a snapshot: the directory of its held libraries; beside its programs a symbolic link of this name to it. */
-export const LIBRARIES_DIR = '.libraries';
-/** In a snapshot: what is in that directory. */
-export const LIBRARIES_NAME = 'libraries.json';
-/** Is this path in a snapshot that of a held library? No entry of a manifest has such a one. */
-export function isHeldLibrary(path: string): boolean {
-  return path.startsWith(`${LIBRARIES_DIR}/`);
-}
 /** Where the interpreter leaves its cache beside a Python plugin. */
 export const PYCACHE_NAME = '__pycache__';
-
-/** What holdfast itself puts at the top of a snapshot, beside the entries. */
-export const OUR_FILES: ReadonlySet<string> = new Set([
-  MANIFEST_NAME,
-  SHA256SUMS_NAME,
-  RECORD_NAME,
-  LIBRARIES_NAME,
-]);
 
 const STAGING = /^\.staging-\d+-[0-9a-f]{8}$/;
 const SNAPSHOT = /^[0-9a-f]{16}(\.[1-9]\d{0,5})?$/;

@@ -7,8 +7,8 @@ import { errnoOf, HoldfastError, quote, systemError } from '../../errors.ts';
 import { monotonicMs, nowNs, sleep } from '../../linux/time.ts';
 import type { ManifestFile } from '../../manifest/manifest.ts';
 import { hashFiles } from '../hash/hash.ts';
-import { directoryIdentityOf, identityOf, isRacy } from '../store/identity.ts';
-import type { Placement } from '../store/placement.ts';
+import { directoryIdentityOf, identityOf, isRacy } from '../record/identity.ts';
+import type { Placement } from '../record/placement.ts';
 import type { ListedDirectory } from './source.ts';
 
 /** A file in staging: its manifest entry, how it got there, and the identity that its source had when it was read. */

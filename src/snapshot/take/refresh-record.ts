@@ -5,8 +5,8 @@
 import { lstatSync } from 'node:fs';
 import { sleep } from '../../linux/time.ts';
 import { hashFiles } from '../hash/hash.ts';
-import { agrees, fileIdentity, settledOf, TICK_NS } from '../store/identity.ts';
-import { makeRecord, type RecordedFile, writeRecord } from '../store/record.ts';
+import { agrees, fileIdentity, settledOf, TICK_NS } from '../record/identity.ts';
+import { makeRecord, type RecordedFile, writeRecord } from '../record/record.ts';
 import { withoutCtime } from './look-again.ts';
 import type { Found } from './terms.ts';
 

@@ -2,7 +2,7 @@
 import type { BigIntStats } from 'node:fs';
 import type { HoldfastError } from '../../errors.ts';
 import type { Directory } from '../../linux/files/directory.ts';
-import type { RecordedAnswer, RecordedLink } from '../store/record.ts';
+import type { RecordedAnswer, RecordedLink } from '../record/record.ts';
 
 /** A file of the installation as it was listed. */
 export interface ListedFile {

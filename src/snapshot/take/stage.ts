@@ -15,8 +15,8 @@ import { hashFiles } from '../hash/hash.ts';
 import type { Owners } from '../place/linkable.ts';
 import { openPin, type Pins } from '../place/pin.ts';
 import { finishFile, type Learnt, type Placed, type PlaceRequest, placeFile } from '../place/place.ts';
-import { identityOf, isRacy, TICK_NS } from '../store/identity.ts';
-import type { Method, Placement } from '../store/placement.ts';
+import { identityOf, isRacy, TICK_NS } from '../record/identity.ts';
+import type { Method, Placement } from '../record/placement.ts';
 import { changed, lookAt, type StagedFile, untilAsListed, withoutCtime } from './look-again.ts';
 import type { ListedFile } from './source.ts';
 

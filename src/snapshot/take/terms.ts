@@ -2,8 +2,8 @@
 import type { HoldfastError } from '../../errors.ts';
 import type { Directory } from '../../linux/files/directory.ts';
 import type { Pin, Pinning } from '../place/pin.ts';
-import type { Method } from '../store/placement.ts';
-import type { SnapshotRecord } from '../store/record.ts';
+import type { Method } from '../record/placement.ts';
+import type { SnapshotRecord } from '../record/record.ts';
 import type { Source } from './source.ts';
 
 /** All that takeSnapshot needs to know. */

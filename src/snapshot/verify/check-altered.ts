@@ -3,8 +3,8 @@
  * changed there. By the record; only looks.
  */
 import { quote } from '../../errors.ts';
-import { alteredFiles, wordAltered } from '../store/altered.ts';
-import type { SnapshotRecord } from '../store/record.ts';
+import { alteredFiles, wordAltered } from '../record/altered.ts';
+import type { SnapshotRecord } from '../record/record.ts';
 import type { Ledger } from './ledger.ts';
 
 /** Reports each installed file that was changed through its link, and how to mend it. */

@@ -6,8 +6,8 @@ import { readlinkSync } from 'node:fs';
 import { HoldfastError } from '../../errors.ts';
 import type { Directory } from '../../linux/files/directory.ts';
 import { type LibrariesDocument, parseLibraries } from '../libraries/document.ts';
+import type { SnapshotRecord } from '../record/record.ts';
 import { LIBRARIES_DIR, LIBRARIES_NAME } from '../store/layout.ts';
-import type { SnapshotRecord } from '../store/record.ts';
 import type { Ledger } from './ledger.ts';
 import { type HeldView, readOwn } from './read-snapshot.ts';
 import { kindOf, type Scan } from './scan.ts';
@@ -41,7 +41,7 @@ function parse(bytes: Buffer, ledger: Ledger): LibrariesDocument | undefined {
 
 function lookAtLink(directory: Directory, below: string, { entries, closed }: Scan, ledger: Ledger): void {
   const path = linkIn(below);
-  const expected = `a symbolic link to ${'../'.repeat(below.split('/').length)}${LIBRARIES_DIR}`;
+  const expected = `a symbolic link to ${'..'.repeat(below.split('/').length)}${LIBRARIES_DIR}`;
   const stat = entries.get(path);
   if (stat === undefined) {
     const why = closed.get(path) ?? closed.get(below) ?? closed.get('.');

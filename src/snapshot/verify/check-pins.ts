@@ -5,8 +5,8 @@
  */
 import type { BigIntStats } from 'node:fs';
 import type { Directory } from '../../linux/files/directory.ts';
-import { holderOf, type PinLink, pinAt, reach, targetOf } from '../store/pinned.ts';
-import type { SnapshotRecord } from '../store/record.ts';
+import { holderOf, type PinLink, pinAt, reach, targetOf } from '../record/pinned.ts';
+import type { SnapshotRecord } from '../record/record.ts';
 import type { Ledger } from './ledger.ts';
 import type { Scan } from './scan.ts';
 

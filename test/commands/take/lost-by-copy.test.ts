@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { lostByCopy } from '../../../src/commands/take/lost-by-copy.ts';
-import { makeRecord } from '../../../src/snapshot/store/record.ts';
+import { makeRecord } from '../../../src/snapshot/record/record.ts';
 import { tempDir } from '../../helpers/stand-in.ts';
 
 test('an AppArmor profile that is bound to the path of lightningd is said; without one nothing is', () => {

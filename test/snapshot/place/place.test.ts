@@ -22,7 +22,7 @@ import { Directory } from '../../../src/linux/files/directory.ts';
 import { fileMode } from '../../../src/manifest/entry.ts';
 import { type Owners, ownersOf } from '../../../src/snapshot/place/linkable.ts';
 import { finishFile, placeFile } from '../../../src/snapshot/place/place.ts';
-import type { Method } from '../../../src/snapshot/store/placement.ts';
+import type { Method } from '../../../src/snapshot/record/placement.ts';
 import { ORDINARY_USER } from '../../helpers/holdfast.ts';
 import { closing, listed, openFiles } from '../../helpers/plain.ts';
 import { works } from '../../helpers/running.ts';

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { identityOf } from '../../../src/snapshot/store/identity.ts';
+import { identityOf } from '../../../src/snapshot/record/identity.ts';
 import { lookAgain, untilAsListed } from '../../../src/snapshot/take/look-again.ts';
 import { age, listed, once, overwrite, tick } from '../../helpers/plain.ts';
 import { entryOf } from '../../helpers/snapshots.ts';

@@ -2,7 +2,7 @@
 import { linkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { findProven } from '../../../src/snapshot/take/by-record.ts';
+import { findProven } from '../../../src/snapshot/take/prove/by-record.ts';
 import { refreshRecord } from '../../../src/snapshot/take/refresh-record.ts';
 import { makePlain, overwrite } from '../../helpers/plain.ts';
 

@@ -10,15 +10,15 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { HoldfastError } from '../../../src/errors.ts';
-import { type SnapshotRecord, writeRecord } from '../../../src/snapshot/store/record.ts';
-import { findByHash, passGate } from '../../../src/snapshot/take/by-hash.ts';
-import { findProven } from '../../../src/snapshot/take/by-record.ts';
-import type { Listing, Source } from '../../../src/snapshot/take/source.ts';
-import type { Terms } from '../../../src/snapshot/take/terms.ts';
-import { Work } from '../../../src/snapshot/take/work.ts';
-import { canLock } from '../../helpers/locks.ts';
-import { makePlain, openFiles, tick } from '../../helpers/plain.ts';
+import { HoldfastError } from '../../../../src/errors.ts';
+import { type SnapshotRecord, writeRecord } from '../../../../src/snapshot/record/record.ts';
+import { findByHash, passGate } from '../../../../src/snapshot/take/prove/by-hash.ts';
+import { findProven } from '../../../../src/snapshot/take/prove/by-record.ts';
+import type { Listing, Source } from '../../../../src/snapshot/take/source.ts';
+import type { Terms } from '../../../../src/snapshot/take/terms.ts';
+import { Work } from '../../../../src/snapshot/take/work.ts';
+import { canLock } from '../../../helpers/locks.ts';
+import { makePlain, openFiles, tick } from '../../../helpers/plain.ts';
 
 type World = Awaited<ReturnType<typeof makeWorld>>;
 const DATA = 'libexec/c-lightning/plugins/clnrest/routes.txt';

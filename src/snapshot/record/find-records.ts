@@ -1,7 +1,7 @@
 /** Records of snapshots by their paths, for whoever holds none of them: one may be wiped meanwhile. Only reads. */
 import { readdirSync, realpathSync } from 'node:fs';
 import { Directory } from '../../linux/files/directory.ts';
-import { CURRENT_NAME, isSnapshotName } from './layout.ts';
+import { CURRENT_NAME, isSnapshotName } from '../store/layout.ts';
 import { readRecord, type SnapshotRecord } from './record.ts';
 
 /** The record of the snapshot at a path; undefined where there is none, or none for us. */

@@ -13,14 +13,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type SnapshotRecord, writeRecord } from '../../../src/snapshot/store/record.ts';
-import { listStore } from '../../../src/snapshot/store/store.ts';
-import { enterOrPass, findProven } from '../../../src/snapshot/take/by-record.ts';
-import type { Terms } from '../../../src/snapshot/take/terms.ts';
-import { ORDINARY_USER } from '../../helpers/holdfast.ts';
-import { canLock, holdLock } from '../../helpers/locks.ts';
-import { makePlain, openFiles, overwrite, tick } from '../../helpers/plain.ts';
-import { asUser } from '../../helpers/running.ts';
+import { type SnapshotRecord, writeRecord } from '../../../../src/snapshot/record/record.ts';
+import { listStore } from '../../../../src/snapshot/store/store.ts';
+import { enterOrPass, findProven } from '../../../../src/snapshot/take/prove/by-record.ts';
+import type { Terms } from '../../../../src/snapshot/take/terms.ts';
+import { ORDINARY_USER } from '../../../helpers/holdfast.ts';
+import { canLock, holdLock } from '../../../helpers/locks.ts';
+import { makePlain, openFiles, overwrite, tick } from '../../../helpers/plain.ts';
+import { asUser } from '../../../helpers/running.ts';
 
 type World = Awaited<ReturnType<typeof makeWorld>>;
 

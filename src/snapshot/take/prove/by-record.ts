@@ -3,19 +3,11 @@
  * and held open; the others are closed again. Call it with the store's lock held.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
-import { errnoOf } from '../../errors.ts';
-import type { Directory } from '../../linux/files/directory.ts';
-import { isStillSo } from '../libraries/evidence.ts';
-import { agrees, directoryIdentity, fileIdentity } from '../store/identity.ts';
-import {
-  isHeldLibrary,
-  isOfRoot,
-  LIBRARIES_NAME,
-  MANIFEST_NAME,
-  RECORD_NAME,
-  SHA256SUMS_NAME,
-} from '../store/layout.ts';
-import { type Method, placementsBy } from '../store/placement.ts';
+import { errnoOf } from '../../../errors.ts';
+import type { Directory } from '../../../linux/files/directory.ts';
+import { isStillSo } from '../../libraries/evidence.ts';
+import { agrees, directoryIdentity, fileIdentity } from '../../record/identity.ts';
+import { type Method, placementsBy } from '../../record/placement.ts';
 import {
   isOfBoot,
   isRecordOf,
@@ -23,9 +15,17 @@ import {
   type RecordedLink,
   readRecord,
   type SnapshotRecord,
-} from '../store/record.ts';
-import type { Source } from './source.ts';
-import type { Found, Terms } from './terms.ts';
+} from '../../record/record.ts';
+import {
+  isHeldLibrary,
+  isOfRoot,
+  LIBRARIES_NAME,
+  MANIFEST_NAME,
+  RECORD_NAME,
+  SHA256SUMS_NAME,
+} from '../../store/layout.ts';
+import type { Source } from '../source.ts';
+import type { Found, Terms } from '../terms.ts';
 
 /** What a launch wants to find again. */
 export type Wanted = Pick<Terms, 'owner' | 'bootId' | 'method' | 'gate' | 'libraries' | 'libraryPath'>;

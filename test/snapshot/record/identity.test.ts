@@ -22,7 +22,7 @@ import {
   ownerOf,
   settledOf,
   TICK_NS,
-} from '../../../src/snapshot/store/identity.ts';
+} from '../../../src/snapshot/record/identity.ts';
 import { age, overwrite, tick } from '../../helpers/plain.ts';
 import { tempDir } from '../../helpers/stand-in.ts';
 

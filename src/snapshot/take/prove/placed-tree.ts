@@ -2,13 +2,13 @@
  * What is placed in a snapshot, as it should be kept: the directories, their names, owners and modes. Only looks.
  */
 import { type BigIntStats, readdirSync } from 'node:fs';
-import type { Directory } from '../../linux/files/directory.ts';
-import type { ManifestFile } from '../../manifest/manifest.ts';
-import { type Owners, whyNeverLinked } from '../place/linkable.ts';
-import { directoryIdentity } from '../store/identity.ts';
-import { OUR_FILES, PYCACHE_NAME } from '../store/layout.ts';
-import type { Placement } from '../store/placement.ts';
-import type { RecordedDirectory } from '../store/record.ts';
+import type { Directory } from '../../../linux/files/directory.ts';
+import type { ManifestFile } from '../../../manifest/manifest.ts';
+import { type Owners, whyNeverLinked } from '../../place/linkable.ts';
+import { directoryIdentity } from '../../record/identity.ts';
+import type { Placement } from '../../record/placement.ts';
+import type { RecordedDirectory } from '../../record/record.ts';
+import { OUR_FILES, PYCACHE_NAME } from '../../store/layout.ts';
 
 /** The directories below the top of a snapshot that lead to these files. */
 function directoriesAbove(paths: Iterable<string>): string[] {

@@ -1,12 +1,12 @@
 /**
  * What was changed through hard links since a snapshot of this installation was taken, for a launch to say. Only looks.
  */
-import type { WordedAltered } from '../store/altered.ts';
-import { readRecord } from '../store/record.ts';
-import { listStore } from '../store/store.ts';
+import type { WordedAltered } from '../../record/altered.ts';
+import { readRecord } from '../../record/record.ts';
+import { listStore } from '../../store/store.ts';
+import type { Unsettled } from '../source.ts';
+import type { Work } from '../work.ts';
 import { enterOrPass } from './by-record.ts';
-import type { Unsettled } from './source.ts';
-import type { Work } from './work.ts';
 
 /** In words; undefined where nothing was, or there was no snapshot yet. */
 export async function alteredSince({ store, source }: Work): Promise<WordedAltered | undefined> {
@@ -16,7 +16,7 @@ export async function alteredSince({ store, source }: Work): Promise<WordedAlter
     try {
       const before = readRecord(directory);
       if (before?.lightningd !== source.path) continue;
-      const { alteredFiles, wordAltered } = await import('../store/altered.ts');
+      const { alteredFiles, wordAltered } = await import('../../record/altered.ts');
       const altered = wordAltered(alteredFiles(before));
       if (altered !== undefined) return altered;
     } finally {
@@ -32,6 +32,6 @@ export async function orAltered(
   altered: WordedAltered | undefined,
 ): Promise<Unsettled> {
   if (altered === undefined) return { unsettled, retryInMs };
-  const { withRemedy } = await import('../store/altered.ts');
+  const { withRemedy } = await import('../../record/altered.ts');
   return { unsettled: withRemedy(unsettled, altered), retryInMs };
 }

@@ -3,9 +3,9 @@ import { closeSync, openSync, readFileSync, renameSync, symlinkSync, writeFileSy
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseStat } from '../../../src/linux/proc/stat.ts';
-import { fileIdentity } from '../../../src/snapshot/store/identity.ts';
-import { holderOf, openPlaced, pinAt, reach } from '../../../src/snapshot/store/pinned.ts';
-import type { SnapshotRecord } from '../../../src/snapshot/store/record.ts';
+import { fileIdentity } from '../../../src/snapshot/record/identity.ts';
+import { holderOf, openPlaced, pinAt, reach } from '../../../src/snapshot/record/pinned.ts';
+import type { SnapshotRecord } from '../../../src/snapshot/record/record.ts';
 import { start, tempDir } from '../../helpers/stand-in.ts';
 
 /** A file that this process holds open, and the link of a snapshot that leads there. */

@@ -3,24 +3,29 @@
  * and in the installation. Never writes.
  */
 
-import { HoldfastError } from '../../errors.ts';
-import type { Directory } from '../../linux/files/directory.ts';
-import { readRegularFile } from '../../linux/files/read-file.ts';
-import { MAX_MANIFEST_BYTES, type Manifest } from '../../manifest/manifest.ts';
-import { formatSha256sums } from '../../manifest/sha256sums.ts';
-import { hashFiles } from '../hash/hash.ts';
-import { settleEvidence } from '../libraries/evidence.ts';
-import type { Found as Libraries } from '../libraries/find.ts';
-import { readLibraries } from '../libraries/read-libraries.ts';
-import type { Settling } from '../store/boot.ts';
-import { directoryIdentity, directoryIdentityOf, hasFineCtime, identityOf } from '../store/identity.ts';
-import { LIBRARIES_NAME, MANIFEST_NAME, SHA256SUMS_NAME } from '../store/layout.ts';
-import { readManifest } from '../store/read-manifest.ts';
-import type { RecordedDirectory, RecordedFile, RecordedLibraries, SnapshotRecord } from '../store/record.ts';
+import { HoldfastError } from '../../../errors.ts';
+import type { Directory } from '../../../linux/files/directory.ts';
+import { readRegularFile } from '../../../linux/files/read-file.ts';
+import { MAX_MANIFEST_BYTES, type Manifest } from '../../../manifest/manifest.ts';
+import { formatSha256sums } from '../../../manifest/sha256sums.ts';
+import { hashFiles } from '../../hash/hash.ts';
+import { settleEvidence } from '../../libraries/evidence.ts';
+import type { Found as Libraries } from '../../libraries/find.ts';
+import { readLibraries } from '../../libraries/read-libraries.ts';
+import type { Settling } from '../../record/boot.ts';
+import { directoryIdentity, directoryIdentityOf, hasFineCtime, identityOf } from '../../record/identity.ts';
+import type {
+  RecordedDirectory,
+  RecordedFile,
+  RecordedLibraries,
+  SnapshotRecord,
+} from '../../record/record.ts';
+import { LIBRARIES_NAME, MANIFEST_NAME, SHA256SUMS_NAME } from '../../store/layout.ts';
+import { readManifest } from '../../store/read-manifest.ts';
+import type { ListedDirectory, Listing } from '../source.ts';
 import { type Doubt, FileComparison, type LookedAt, type Wanted } from './compare-file.ts';
 import { entriesOfLibraries, lastingEvidence, linksOf, originOf } from './held-placed.ts';
 import { listPlaced } from './placed-tree.ts';
-import type { ListedDirectory, Listing } from './source.ts';
 
 /** What a snapshot's record may say anew after its doubts were hashed away. */
 export interface Agreement {

@@ -14,7 +14,7 @@ import { errnoOf, HoldfastError } from '../../errors.ts';
 import type { Directory } from '../../linux/files/directory.ts';
 import { readRegularFile } from '../../linux/files/read-file.ts';
 import { kernelClockMs } from '../../linux/proc/boot-id.ts';
-import { RECORD_NAME } from './layout.ts';
+import { RECORD_NAME } from '../store/layout.ts';
 import { isPlacement, type Placement } from './placement.ts';
 
 const FORMAT = 'holdfast-record/2';

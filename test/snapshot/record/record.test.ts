@@ -21,7 +21,7 @@ import {
   readRecord,
   type SnapshotRecord,
   writeRecord,
-} from '../../../src/snapshot/store/record.ts';
+} from '../../../src/snapshot/record/record.ts';
 import { ORDINARY_USER } from '../../helpers/holdfast.ts';
 import { closing, US } from '../../helpers/plain.ts';
 import { works } from '../../helpers/running.ts';

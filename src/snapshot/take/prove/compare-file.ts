@@ -1,17 +1,17 @@
 /** One file of a snapshot against the one that it was taken from, as far as looking at both goes. Reads no content. */
-import type { Directory } from '../../linux/files/directory.ts';
-import { nowNs } from '../../linux/time.ts';
-import { fileMode } from '../../manifest/entry.ts';
-import type { ManifestFile } from '../../manifest/manifest.ts';
-import { type Owners, ownersAbove } from '../place/linkable.ts';
-import { Settling } from '../store/boot.ts';
-import { agrees, fileIdentity, identityOf, isRacy } from '../store/identity.ts';
-import type { Placement } from '../store/placement.ts';
-import { isOfBoot, type RecordedFile, type SnapshotRecord } from '../store/record.ts';
+import type { Directory } from '../../../linux/files/directory.ts';
+import { nowNs } from '../../../linux/time.ts';
+import { fileMode } from '../../../manifest/entry.ts';
+import type { ManifestFile } from '../../../manifest/manifest.ts';
+import { type Owners, ownersAbove } from '../../place/linkable.ts';
+import { Settling } from '../../record/boot.ts';
+import { agrees, fileIdentity, identityOf, isRacy } from '../../record/identity.ts';
+import type { Placement } from '../../record/placement.ts';
+import { isOfBoot, type RecordedFile, type SnapshotRecord } from '../../record/record.ts';
+import type { ListedFile } from '../source.ts';
+import type { Terms } from '../terms.ts';
 import { isPlacedBy } from './by-record.ts';
 import { isWellKept } from './placed-tree.ts';
-import type { ListedFile } from './source.ts';
-import type { Terms } from './terms.ts';
 
 /** What is wanted of a snapshot; `owner` would run from it, so that it must be his or root's. */
 export type Wanted = Pick<Terms, 'owner' | 'bootId' | 'method'>;

@@ -2,7 +2,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { recordAt, recordsOf } from '../../../src/snapshot/store/find-records.ts';
+import { recordAt, recordsOf } from '../../../src/snapshot/record/find-records.ts';
 import { snapshotJson } from '../../helpers/holdfast.ts';
 import { makeCInstallation, noCompiler, tempDir } from '../../helpers/stand-in.ts';
 

@@ -4,20 +4,20 @@
  */
 
 import { lstatSync } from 'node:fs';
-import type { Directory } from '../../linux/files/directory.ts';
-import { linksOnTheWay } from '../../linux/files/links.ts';
-import type { Manifest } from '../../manifest/manifest.ts';
-import { libraryPathOf, searchedDirectory } from '../libraries/searched-directory.ts';
-import { Settling } from '../store/boot.ts';
-import { fileIdentity } from '../store/identity.ts';
-import { MANIFEST_NAME, SHA256SUMS_NAME, snapshotId } from '../store/layout.ts';
-import { makeRecord, readRecord, type SnapshotRecord, writeRecord } from '../store/record.ts';
-import { listStore } from '../store/store.ts';
+import type { Directory } from '../../../linux/files/directory.ts';
+import { linksOnTheWay } from '../../../linux/files/links.ts';
+import type { Manifest } from '../../../manifest/manifest.ts';
+import { libraryPathOf, searchedDirectory } from '../../libraries/searched-directory.ts';
+import { Settling } from '../../record/boot.ts';
+import { fileIdentity } from '../../record/identity.ts';
+import { makeRecord, readRecord, type SnapshotRecord, writeRecord } from '../../record/record.ts';
+import { MANIFEST_NAME, SHA256SUMS_NAME, snapshotId } from '../../store/layout.ts';
+import { listStore } from '../../store/store.ts';
+import type { Listing, Source, Unsettled } from '../source.ts';
+import type { Found, Terms } from '../terms.ts';
+import type { Work } from '../work.ts';
 import { enterOrPass, isOurs } from './by-record.ts';
 import { compareContent, directoriesMoved, recordDirectories } from './compare-content.ts';
-import type { Listing, Source, Unsettled } from './source.ts';
-import type { Found, Terms } from './terms.ts';
-import type { Work } from './work.ts';
 
 /** Reads what is in doubt, and writes the record anew. */
 export async function findByHash(work: Work): Promise<Found | undefined> {

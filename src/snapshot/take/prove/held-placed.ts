@@ -3,13 +3,13 @@
  * came from. Only looks.
  */
 import { readlinkSync } from 'node:fs';
-import type { Directory } from '../../linux/files/directory.ts';
-import { fileMode } from '../../manifest/entry.ts';
-import type { ManifestFile } from '../../manifest/manifest.ts';
-import type { LibrariesDocument } from '../libraries/document.ts';
-import type { Found } from '../libraries/find.ts';
-import { isHeldLibrary, isStagingName, LIBRARIES_DIR } from '../store/layout.ts';
-import type { LibraryEvidence } from '../store/record.ts';
+import type { Directory } from '../../../linux/files/directory.ts';
+import { fileMode } from '../../../manifest/entry.ts';
+import type { ManifestFile } from '../../../manifest/manifest.ts';
+import type { LibrariesDocument } from '../../libraries/document.ts';
+import type { Found } from '../../libraries/find.ts';
+import type { LibraryEvidence } from '../../record/record.ts';
+import { isHeldLibrary, isStagingName, LIBRARIES_DIR } from '../../store/layout.ts';
 
 /**
  * What a snapshot says that its libraries are, in the way of entries of a manifest; undefined where those are others than
@@ -44,7 +44,7 @@ export function linksOf(found: Found | undefined): ReadonlySet<string> {
 
 /** What the link in a directory of the snapshot says. */
 export function linkTarget(directory: string): string {
-  return `${'../'.repeat(directory.split('/').length)}${LIBRARIES_DIR}`;
+  return `${'../..'.repeat(directory.split('/').length)}${LIBRARIES_DIR}`;
 }
 
 /** Where a file came from: a library out of an archive by its path in there, all else by where it is. */
