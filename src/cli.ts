@@ -10,7 +10,6 @@ import { fstatSync, readFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isJournal, PRIORITIES, type Priority } from './cli/journal.ts';
 import type { Outcome } from './cli/outcome.ts';
-import { hintsOf } from './cli/remedies.ts';
 import { asksForJson, type Request, readWords } from './cli/words.ts';
 import { errnoOf, escapeUnseen, HoldfastError, quote, systemError } from './errors.ts';
 import { EXIT, exitStatus } from './exit-codes.ts';
@@ -41,7 +40,7 @@ async function main(): Promise<void> {
     if (outcome.signal !== undefined) process.kill(process.pid, outcome.signal);
     process.exit(outcome.status);
   } catch (error) {
-    process.exit(fail(command, json, error));
+    process.exit(await fail(command, json, error));
   }
 }
 
@@ -117,13 +116,21 @@ function missingFile(error: unknown): string | undefined {
     : join(dirname(by), name);
 }
 
+/** Its own, or those for its kind, which no launch that succeeds loads; and which may be a file that is not there now. */
+function hintsFor(known: HoldfastError, command: string): Promise<readonly string[]> {
+  return import('./cli/remedies.ts').then(
+    ({ hintsOf }) => hintsOf(known, command),
+    () => known.hints,
+  );
+}
+
 /** Words an error, and says with which status to end. */
-function fail(command: string, json: boolean, error: unknown): number {
+async function fail(command: string, json: boolean, error: unknown): Promise<number> {
   const known = knownError(error);
   const lines = [
     known.message,
     ...known.details.map(line => `  ${line}`),
-    ...hintsOf(known, command).map(hint => `hint: ${hint}`),
+    ...(await hintsFor(known, command)).map(hint => `hint: ${hint}`),
   ];
   if (json) {
     const { code, message, path } = known;
