@@ -126,7 +126,7 @@ test('limits on members hold', async () => {
   expect(error.message).toMatch(/more than 10 members/);
   // ./ again and again, and headers that speak of all members: they name nothing new, and are counted all the same
   const again = [
-    member({ name: '.', type: '5' }),
+    member({ name: './', type: '5' }),
     member({ name: 'pax_global_header', type: 'g', content: Buffer.from('15 comment=abc\n') }),
   ];
   for (const [index, one] of again.entries()) {

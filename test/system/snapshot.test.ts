@@ -261,7 +261,7 @@ test('a backup by tar --exclude-caches leaves the snapshots out, and takes what 
     },
   );
   expect(stdout.split('\n').filter(Boolean).sort()).toEqual([
-    '.',
+    './',
     './config',
     './subdaemons/',
     './subdaemons/CACHEDIR.TAG',

@@ -15,7 +15,7 @@ beforeEach(ctx => {
 
 /** The names of the files that the command opens for code or text of ours, without their hashes, in order, each once. */
 function loadedBy(...words: string[]): string[] {
-  const opened = callsOn([join(HOLDFAST, '../../dist'), 'koffi.node'], [HOLDFAST, ...words])
+  const opened = callsOn([join(HOLDFAST, '../../dist/'), 'koffi.node'], [HOLDFAST, ...words])
     .filter(({ name, line }) => name === 'openat' && !line.includes('ENOENT'))
     .map(({ line }) => basename(/"([^"]+)"/.exec(line)?.[1] ?? '').replace(/-[0-9a-f]{8}(?=\.cjs$)/, ''));
   return [...new Set(opened)];

@@ -83,7 +83,7 @@ function bestOf(candidates: Iterable<string>, looked: Set<string>): string | und
 function* libexecCandidates(bin: string, strings: readonly string[]): Generator<string, void, undefined> {
   const absolute = strings.filter(path => path.startsWith('/'));
   const bindirs = absolute.filter(path => path.endsWith(`/${basename(bin)}`) || /\/s?bin$/.test(path));
-  for (const path of strings) if (path.startsWith('..')) yield join(bin, path);
+  for (const path of strings) if (path.startsWith('../')) yield join(bin, path);
   for (const isLikely of [true, false])
     for (const bindir of bindirs) {
       const prefix = `${dirname(bindir)}/`;

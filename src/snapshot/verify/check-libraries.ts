@@ -41,7 +41,7 @@ function parse(bytes: Buffer, ledger: Ledger): LibrariesDocument | undefined {
 
 function lookAtLink(directory: Directory, below: string, { entries, closed }: Scan, ledger: Ledger): void {
   const path = linkIn(below);
-  const expected = `a symbolic link to ${'..'.repeat(below.split('/').length)}${LIBRARIES_DIR}`;
+  const expected = `a symbolic link to ${'../'.repeat(below.split('/').length)}${LIBRARIES_DIR}`;
   const stat = entries.get(path);
   if (stat === undefined) {
     const why = closed.get(path) ?? closed.get(below) ?? closed.get('.');

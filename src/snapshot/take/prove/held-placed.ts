@@ -44,7 +44,7 @@ export function linksOf(found: Found | undefined): ReadonlySet<string> {
 
 /** What the link in a directory of the snapshot says. */
 export function linkTarget(directory: string): string {
-  return `${'../..'.repeat(directory.split('/').length)}${LIBRARIES_DIR}`;
+  return `${'../'.repeat(directory.split('/').length)}${LIBRARIES_DIR}`;
 }
 
 /** Where a file came from: a library out of an archive by its path in there, all else by where it is. */
