@@ -88,7 +88,7 @@ export function findNodes(search: NodeSearch = {}): Nodes {
 
 /**
  * `outdated`: a PID file is locked by a process that was not there, or was another program, when processes were listed; or one
- * that cannot be placed was just becoming another program.
+ * cannot be placed, as while it begins (execve(2)) or ends it has no arguments and no directory.
  */
 function look(search: NodeSearch): Nodes & { readonly outdated: boolean } {
   const proc = search.proc ?? '/proc';
@@ -118,7 +118,7 @@ function look(search: NodeSearch): Nodes & { readonly outdated: boolean } {
     unplaced: there.map(describe),
     hidden: hidden.map(({ uid, ...node }) => ({ ...node, user: userName(uid) })),
     limits: list.limits,
-    outdated: outdated || there.some(({ process }) => isPassing(process, proc)),
+    outdated: outdated || there.length > 0,
   };
 }
 
@@ -197,12 +197,6 @@ function divide(
 /** Would a process of this number be listed? Then one that was not is new, or has ended since. */
 function canSee({ closed, limits }: ProcessList, pid: number): boolean {
   return limits.every(({ kind }) => kind === 'other-users') && !closed.some(process => process.pid === pid);
-}
-
-/** In the middle of execve(2) a process has no arguments (proc_pid_cmdline(5)). */
-function isPassing(process: Process, proc: string): boolean {
-  const { argv, exe } = process;
-  return (argv.length === 0 && exe.kind === 'file') || executesAnother(process, proc);
 }
 
 /** Has it become another program since it was listed, as a launcher becomes its node? */

@@ -48,7 +48,6 @@ test('a lightningd that only begins and ends, again and again, is no node whose 
   const passing = join(running.directory(), 'lightningd');
   copyFileSync('/bin/true', passing);
   await running.start('sh', ['-c', `while :; do '${passing}' --lightning-dir=/nowhere; done`]);
-  await until('the first', () => findNodes().nodes.length > 0 || findNodes().unplaced.length > 0 || true);
   const found = Array.from({ length: 300 }, () => findNodes({ lightningDir: path }).unplaced.length);
   expect(found.filter(Boolean)).toEqual([]);
 });
